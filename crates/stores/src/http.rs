@@ -125,7 +125,7 @@ impl Http {
         let exchange = async {
             let response = client.execute(request).await.map_err(|error| explained(&error, &place))?;
             if response.status().is_redirection() {
-                return Err(redirected(&place, response.headers()));
+                return Err(redirected(&place, response.headers(), &unspoken));
             }
             Ok(Answer { unspoken, ..self.collect(&place, response).await? })
         };
@@ -231,10 +231,11 @@ pub(crate) fn throttled(what: &str, headers: &HeaderMap) -> Failure {
     Failure::new(FailureKind::Overloaded(retry_after(headers)), format!("{what}: too many requests"))
 }
 
-fn redirected(place: &str, headers: &HeaderMap) -> Failure {
+fn redirected(place: &str, headers: &HeaderMap, unspoken: &[Secret]) -> Failure {
     let to = headers.get(http::header::LOCATION).and_then(|value| value.to_str().ok());
-    let to =
-        to.and_then(|to| Url::parse(to).ok()).map_or_else(|| "elsewhere".to_owned(), |to| self::place(&to));
+    let to = to.and_then(|to| Url::parse(to).ok()).filter(|to| matches!(to.scheme(), "https" | "http"));
+    let to = to.map(|to| self::place(&to)).filter(|to| !unspoken.iter().any(|secret| is_in_host(to, secret)));
+    let to = to.unwrap_or_else(|| "elsewhere".to_owned());
     let why = format!(
         "{place} redirects to {to}, which the clouds never do, and nothing was sent there; look at what is in front of it"
     );
@@ -298,6 +299,17 @@ fn repeats(text: &[u8], secret: &Secret) -> bool {
     const ENOUGH: usize = 12;
     let start = &secret.expose()[..secret.len().min(ENOUGH)];
     start.len() >= TELLING && text.windows(start.len()).any(|part| part == start)
+}
+
+/// Returns whether a place, whose host has no capital letters, contains the secret or a long part of it. Whoever
+/// redirects chooses the part.
+fn is_in_host(place: &str, secret: &Secret) -> bool {
+    // Longer than the name of a service or a region, which a signature contains and a host may.
+    const LONG: usize = 16;
+    let secret = Secret::new(secret.expose().to_ascii_lowercase());
+    let parts = secret.expose().windows(LONG);
+    repeats(place.as_bytes(), &secret)
+        || parts.into_iter().any(|part| place.as_bytes().windows(LONG).any(|window| window == part))
 }
 
 #[cfg(test)]
@@ -375,13 +387,41 @@ mod tests {
         assert!(ours > 7900 * 365 * 86_400, "{ours}");
     }
 
+    fn redirect(to: &str, unspoken: &[&str]) -> Failure {
+        let mut headers = HeaderMap::new();
+        headers.insert("location", HeaderValue::from_str(to).expect("a header"));
+        let unspoken: Vec<Secret> = unspoken.iter().map(|secret| Secret::from(*secret)).collect();
+        redirected("https://vault", &headers, &unspoken)
+    }
+
     #[test]
     fn a_redirect_is_no_answer_of_the_cloud() {
-        let mut headers = HeaderMap::new();
-        headers.insert("location", HeaderValue::from_static("https://portal.example/login?x=1"));
-        let failure = redirected("https://vault", &headers);
+        let failure = redirect("https://portal.example/login?x=1", &["hunter2"]);
         assert!(failure.kind.is_outage(), "{:?}", failure.kind);
         assert!(failure.why.contains("redirects to https://portal.example, which"), "{failure}");
+    }
+
+    #[test]
+    fn a_redirect_to_a_host_that_repeats_a_credential_is_not_quoted() {
+        let long = "eyJhbGciOiJFUzI1NiJ9.Claims-Of-The-Subject.signature";
+        for to in [
+            "https://hunter2.example/",
+            "https://HUNTER2.example/",
+            "https://%68unter2.example/",
+            "hunter2://x",
+            "https://eyjhbgcioijf.example/",
+            "https://claims-of-the-subject.example/",
+            "/hunter2",
+        ] {
+            let failure = redirect(to, &["Hunter2", long]);
+            assert!(failure.why.contains("redirects to elsewhere, which"), "{failure}");
+        }
+        let signed = "AWS4-HMAC-SHA256 Credential=AKIA/20150830/eu-central-1/secretsmanager/aws4_request";
+        let failure = redirect("https://secretsmanager.eu-central-1.amazonaws.com/", &[signed]);
+        assert!(
+            failure.why.contains("to https://secretsmanager.eu-central-1.amazonaws.com, which"),
+            "{failure}"
+        );
     }
 
     #[test]

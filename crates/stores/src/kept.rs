@@ -144,7 +144,7 @@ impl<T> State<T> {
 
 impl<T> Kept<T> {
     /// Makes one that holds nothing yet, and that reads this clock.
-    fn by(clock: impl Fn() -> Moment + Send + Sync + 'static) -> Self {
+    pub(crate) fn by(clock: impl Fn() -> Moment + Send + Sync + 'static) -> Self {
         let state = State { held: None, refused: None, forgotten: None, fetches: 0 };
         Self { clock: Box::new(clock), fetching: Mutex::default(), state: std::sync::Mutex::new(state) }
     }

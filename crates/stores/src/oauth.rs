@@ -54,16 +54,24 @@ impl Form {
     }
 }
 
-/// Reads `access_token`, and how many seconds it is good. Some servers write the number as text.
+/// Reads `access_token`, and how many seconds it is good. Some servers write the number as text, and Azure's App
+/// Service says only when the token ends.
 pub(crate) fn token(answer: &Answer, what: &str) -> Result<Fresh<Secret>, Failure> {
     let tree = Tree::from_json(&answer.body).map_err(|_| no_token(what))?;
     let token = tree.get("access_token").and_then(Tree::as_text).filter(|token| is_token(token));
     let token = token.cloned().ok_or_else(|| no_token(what))?;
-    let life = tree.get("expires_in").and_then(|life| match life {
+    let life = number(&tree, "expires_in").and_then(|seconds| u64::try_from(seconds).ok());
+    match (life, number(&tree, "expires_on")) {
+        (None, Some(end)) => Ok(Fresh::until(token, Some(end))),
+        (life, _) => Ok(Fresh { it: token, life: Some(Duration::from_secs(life.unwrap_or(0))) }),
+    }
+}
+
+fn number(tree: &Tree, name: &str) -> Option<i64> {
+    match tree.get(name)? {
         Tree::Number(spelling) => spelling.expose_str()?.parse().ok(),
         other => other.as_str()?.parse().ok(),
-    });
-    Ok(Fresh { it: token, life: Some(Duration::from_secs(life.unwrap_or(0))) })
+    }
 }
 
 fn is_token(token: &Secret) -> bool {
@@ -93,8 +101,14 @@ pub(crate) fn bearer(token: &Secret) -> Result<HeaderValue, Failure> {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
     use super::*;
+    use crate::kept::Kept;
     use http::{HeaderMap, StatusCode};
+    use leasehold_base::time::Moment;
 
     fn answer(body: &str) -> Answer {
         let (status, headers) = (StatusCode::OK, HeaderMap::new());
@@ -112,6 +126,37 @@ mod tests {
         for bad in ["<html>", "{}", "{\"access_token\": \"\"}", "{\"access_token\": \"a b\"}"] {
             assert_eq!(token(&answer(bad), "it").expect_err("refused").kind, FailureKind::Intercepted);
         }
+    }
+
+    #[test]
+    fn a_token_that_only_says_when_it_ends_lives_until_then() {
+        let end = leasehold_base::clock::now().wall + 3599;
+        for end in [format!("{end}"), format!("\"{end}\"")] {
+            let body = format!("{{\"access_token\": \"t\", \"expires_on\": {end}}}");
+            let life = token(&answer(&body), "it").expect("a token").life.expect("it ends");
+            assert!((3500..=3599).contains(&life.as_secs()), "{life:?}");
+        }
+        let both = "{\"access_token\": \"t\", \"expires_in\": 60, \"expires_on\": \"9999999999\"}";
+        let life = token(&answer(both), "it").expect("a token").life;
+        assert_eq!(life, Some(Duration::from_secs(60)), "our clock does not matter");
+    }
+
+    #[tokio::test]
+    async fn a_token_that_only_says_when_it_ends_is_not_fetched_each_minute() {
+        let seconds = Arc::new(AtomicU64::new(0));
+        let read = Arc::clone(&seconds);
+        let kept = Kept::by(move || Moment::new(Duration::from_secs(read.load(Ordering::Relaxed))));
+        let end = leasehold_base::clock::now().wall + 3599;
+        let fetches = Cell::new(0);
+        for now in [0, 50, 3000] {
+            seconds.store(now, Ordering::Relaxed);
+            let fetch = async {
+                fetches.set(fetches.get() + 1);
+                token(&answer(&format!("{{\"access_token\": \"t\", \"expires_on\": \"{end}\"}}")), "it")
+            };
+            kept.get(Vec::new, fetch).await.expect("a token");
+        }
+        assert_eq!(fetches.get(), 1);
     }
 
     #[test]

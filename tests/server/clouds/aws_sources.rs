@@ -27,7 +27,7 @@ fn log(log: &Log) -> Vec<String> {
 }
 
 /// Keys as the metadata services answer them, good for so many seconds.
-fn keys(id: &str, lasting: i64) -> String {
+pub(super) fn keys(id: &str, lasting: i64) -> String {
     let ends = leasehold_base::clock::now().wall + lasting;
     let mut date = std::process::Command::new("date");
     date.args(["-u", "-d", &format!("@{ends}"), "+%Y-%m-%dT%H:%M:%SZ"]);
@@ -207,6 +207,17 @@ fn an_address_that_is_none_is_refused_and_the_public_one_is_not_asked() {
             .env(name, "localhost:4566");
         let finished = init(&machine, &leasehold).expect_code(77);
         assert!(finished.last_line().contains(&format!("{name} is no URL")), "{}", finished.last_line());
+    }
+    for name in ["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"] {
+        let leasehold = machine
+            .leasehold()
+            .env("AWS_ENDPOINT_URL_SECRETS_MANAGER", "http://127.0.0.1:9")
+            .env("AWS_WEB_IDENTITY_TOKEN_FILE", &machine.space.file("token", "a.b.c").display().to_string())
+            .env("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/reader")
+            .env(name, "http://127.0.0.1:9/path");
+        let finished = init(&machine, &leasehold).expect_code(77);
+        let says = format!("{name} has a path or a query; write the scheme, the host and the port alone");
+        assert!(finished.last_line().contains(&says), "{}", finished.last_line());
     }
 }
 

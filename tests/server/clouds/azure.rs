@@ -191,14 +191,15 @@ fn each_identity_is_found_in_its_place() {
         assert!(asked.contains(&line), "{line}: {asked:?}");
     }
     let own = self::machine(&fake, ", managed_identity: {object_id: o}");
-    init(&own, &app(&own), "cloud/plain").expect_code(0);
+    let config = own.config("files: [{path: a, secret: cloud/plain, refresh: 1s}]");
+    fake.asked();
+    let sidecar = app(&own).spawn(&["sidecar", "--config", &config]);
+    wait_until("several reads", SOON, || fake.state()["asked"].as_array().map_or(0, Vec::len) > 5);
+    sidecar.stop().expect_code(0).assert_silent_about("canary-header");
     let asked = fake.asked();
-    assert!(
-        asked
-            .iter()
-            .any(|line| line.contains("/msi/token?api-version=2019-08-01")
-                && line.ends_with("&principal_id=o"))
-    );
+    let tokens: Vec<&String> = asked.iter().filter(|line| line.contains("/msi/token")).collect();
+    let [token] = tokens[..] else { panic!("it says when it ends, and is kept until then: {tokens:?}") };
+    assert!(token.contains("?api-version=2019-08-01") && token.ends_with("&principal_id=o"), "{token}");
     evidence.holds("the message says so, and that the kubelet is to replace it");
 }
 

@@ -315,15 +315,23 @@ pub(super) fn project(versions: &[&str]) -> Value {
 
 #[test]
 fn google_and_what_is_shown_to_it_are_in_no_output() {
-    for source in ["a key", "a subject"] {
+    for source in ["a key", "a subject", "an address"] {
         let cloud = Cloud::start();
         cloud.fake.set(&project(&["one"]));
-        let leasehold = if source == "a key" { cloud.account() } else { cloud.federated(&[]) };
+        let leasehold = match source {
+            "a key" => cloud.account(),
+            "a subject" => cloud.federated(&[]),
+            _ => cloud.by_url(&cloud.fake.plain()),
+        };
         let state = cloud.fake.state();
         let key = state["private_key"].as_str().and_then(|key| key.lines().nth(3)).expect("a key has lines");
         // Every assertion begins so.
-        let credentials =
-            [("the key", key), ("an assertion", "eyJhbGciOiJSUzI1NiI"), ("the subject", "canary-subject")];
+        let credentials = [
+            ("the key", key),
+            ("an assertion", "eyJhbGciOiJSUzI1NiI"),
+            ("the subject", "canary-subject"),
+            ("the header", "canary-header"),
+        ];
         let Cloud { fake, machine, .. } = cloud;
         let mut scene = Scene::new(machine, leasehold, &credentials);
         scene.works(Some(&|| fake.set(&project(&["one", "two"]))));
@@ -338,5 +346,20 @@ fn google_and_what_is_shown_to_it_are_in_no_output() {
             json!({"error": {"code": 403, "status": "PERMISSION_DENIED", "message": said}}).to_string();
         fake.set(&json!({"next": vec![json!(["/secrets/plain", 403, {}, denied]); 9]}));
         scene.is_refused(77, "denies it");
+        if source == "an address" {
+            shows_no_header(&fake, &mut scene);
+        }
+    }
+}
+
+/// The address of the other provider's token gives what it was sent back: in a refusal, and as a host.
+fn shows_no_header(fake: &Fake, scene: &mut Scene) {
+    let refused = json!({"error": "canary-header is no header"}).to_string();
+    fake.set(&json!({"next": vec![json!(["/subject", 401, {}, refused]); 9]}));
+    scene.is_refused(77, "refuses (401)");
+    for to in ["https://canary-header.example/", "http://Canary-Header/x", "https://a.%63anary-header/"] {
+        let there = json!({"Location": to});
+        fake.set(&json!({"next": vec![json!(["/subject", 302, there, ""]); 9]}));
+        scene.is_refused(69, "redirects to elsewhere, which the clouds never do");
     }
 }

@@ -167,7 +167,12 @@ class Handler(BaseHTTPRequestHandler):
         if query.get("client_id", "known") != "known":
             return self.answer(400, {"error": "invalid_request", "error_description": "Identity not found"})
         token = issue(query["resource"])
-        token["expires_in"] = str(token["expires_in"])
+        lasting = token.pop("expires_in")
+        if path == "/msi/token":
+            # App Service says only when the token ends, and as text.
+            token.update(expires_on=str(int(time.time()) + lasting), resource=query["resource"], client_id="client")
+        else:
+            token["expires_in"] = str(lasting)
         return self.answer(200, token)
 
     def vault(self, path, query):

@@ -60,6 +60,15 @@ impl Cloud {
         finished
     }
 
+    /// Federation, with the other provider's token from the server at `base`.
+    pub(super) fn by_url(&self, base: &str) -> Leasehold {
+        let source = json!({
+            "url": format!("{base}/subject"), "headers": {"Metadata": "canary-header"},
+            "format": {"type": "json", "subject_token_field_name": "id_token"}
+        });
+        self.federated(&[("credential_source", source)])
+    }
+
     /// A file of credentials of workload federation.
     pub(super) fn federated(&self, more: &[(&str, Value)]) -> Leasehold {
         let token =

@@ -1,12 +1,14 @@
 //! The secret managers of the clouds, each against a server on this machine.
 
 mod aws;
+mod aws_order;
 mod aws_sources;
 mod azure;
 mod bad_input;
 mod canary;
 mod canary_logins;
 mod fake;
+mod federated;
 mod google;
 mod logins;
 mod sandbox;

@@ -162,6 +162,12 @@ fn azure_and_google_are_asked_within_a_sandbox() {
         let leasehold = if federated { cloud.federated(&[]) } else { cloud.account() };
         follows(&cloud.machine, &leasehold, || cloud.fake.set(&project(&["one", "two"])));
     }
+    // The other provider's token, from a port that nothing else names.
+    let provider = Listener::start(|_| (200, json!({"id_token": "canary-subject"}).to_string()));
+    let cloud = Cloud::start();
+    cloud.fake.set(&project(&["one"]));
+    let by_url = cloud.by_url(&format!("http://{}", provider.address()));
+    follows(&cloud.machine, &by_url, || cloud.fake.set(&project(&["one", "two"])));
     let cloud = Cloud::start();
     cloud.fake.set(&project(&["one"]));
     let metadata = cloud.nobody().env("GCE_METADATA_HOST", cloud.fake.plain().trim_start_matches("http://"));

@@ -349,6 +349,12 @@ mod tests {
             let failure = asked(variables).expect_err("it is no URL");
             assert!(failure.why.starts_with(&format!("{} is no URL", variables[0].0)), "{failure}");
         }
+        for variables in
+            [&[(own, "https://own/path"), (all, "https://all")][..], &[(all, "https://all/?a=b")]]
+        {
+            let failure = asked(variables).expect_err("it is no host alone");
+            assert!(failure.why.starts_with(&format!("{} has a path", variables[0].0)), "{failure}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use leasehold_base::failure::Failure;
+use leasehold_base::failure::{Failure, FailureKind};
 use url::Url;
 
 use crate::variables::Variables;
@@ -18,6 +18,7 @@ pub(crate) const NAMES: &[&str] = &[
     "AWS_DEFAULT_REGION",
     "AWS_EC2_METADATA_DISABLED",
     "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+    "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE",
     "AWS_ENDPOINT_URL",
     "AWS_ENDPOINT_URL_SECRETS_MANAGER",
     "AWS_ENDPOINT_URL_STS",
@@ -39,8 +40,20 @@ pub(super) fn region(variables: &Variables) -> Option<&str> {
 }
 
 /// Returns the address of a service that a variable names: the service's own variable, or the one of all services.
+///
+/// # Errors
+/// If it is malformed, or has a path or a query: what is signed has none, and AWS would blame the key.
 pub(super) fn endpoint(variables: &Variables, own: &str) -> Result<Option<Url>, Failure> {
-    variables.url(own)?.map_or_else(|| variables.url("AWS_ENDPOINT_URL"), |url| Ok(Some(url)))
+    bare(variables, own)?.map_or_else(|| bare(variables, "AWS_ENDPOINT_URL"), |url| Ok(Some(url)))
+}
+
+fn bare(variables: &Variables, name: &str) -> Result<Option<Url>, Failure> {
+    let url = variables.url(name)?;
+    if url.as_ref().is_some_and(|url| url.path() != "/" || url.query().is_some()) {
+        let why = format!("{name} has a path or a query; write the scheme, the host and the port alone");
+        return Err(Failure::advised(FailureKind::Unusable, why));
+    }
+    Ok(url)
 }
 
 /// Returns whether services are asked at the hosts whose cryptography is validated.

@@ -8,7 +8,8 @@ use leasehold_base::tree::Tree;
 use leasehold_http::header::sensitive;
 use url::Url;
 
-use super::key::{KeyFault, google};
+use super::fault::KeyFault;
+use super::key::{address, google};
 
 /// The token of another identity provider, which Google exchanges for one of its own.
 pub(super) struct Federated {
@@ -41,17 +42,16 @@ impl Federated {
         };
         let lacks = || KeyFault::Lacks("credential_source".to_owned());
         let place = tree.get("credential_source").ok_or_else(lacks)?;
-        let format = place.get("format");
-        let is_json = format.and_then(|format| format.get("type")).and_then(Tree::as_str) == Some("json");
-        let field = format.and_then(|format| format.get("subject_token_field_name")).and_then(Tree::as_str);
         let impersonate = text("service_account_impersonation_url").ok();
         Ok(Self {
             audience: text("audience")?,
             token_type: text("subject_token_type")?,
-            token_url: google(&text("token_url")?)?,
+            token_url: google("token_url", &text("token_url")?)?,
             source: source(place)?,
-            field: is_json.then(|| field.unwrap_or("access_token").to_owned()),
-            impersonate: impersonate.map(|url| google(&url)).transpose()?,
+            field: field(place)?,
+            impersonate: impersonate
+                .map(|url| google("service_account_impersonation_url", &url))
+                .transpose()?,
         })
     }
 
@@ -66,15 +66,33 @@ impl Federated {
 }
 
 fn source(place: &Tree) -> Result<Source, KeyFault> {
+    let is_there = |name: &&str| place.get(name).is_some_and(|value| *value != Tree::Null);
+    if ["file", "url", "certificate", "executable"].iter().filter(|name| is_there(name)).count() > 1 {
+        return Err(KeyFault::Several);
+    }
     let text = |name: &str| place.get(name).and_then(Tree::as_str).filter(|text| !text.is_empty());
     // An `environment_id` means that the address is only one of several that AWS' own way of signing needs.
-    match (text("file"), text("url"), text("environment_id")) {
-        (Some(file), ..) => Ok(Source::File(PathBuf::from(file))),
-        (None, Some(url), None) => {
-            let url = Url::parse(url).map_err(|_| KeyFault::NoUrl(url.to_owned()))?;
-            Ok(Source::Url(url, headers(place)?))
-        }
+    match (text("file"), text("url"), place.get("environment_id")) {
+        (Some(file), _, None) => Ok(Source::File(PathBuf::from(file))),
+        (Some(_), _, Some(_)) => Err(KeyFault::OfAws),
+        (None, Some(url), None) => Ok(Source::Url(address("credential_source.url", url)?, headers(place)?)),
         _ => Err(KeyFault::Source),
+    }
+}
+
+/// Returns the field that holds the token, if the source answers JSON.
+fn field(place: &Tree) -> Result<Option<String>, KeyFault> {
+    let format = place.get("format");
+    let of = |name: &str| format.and_then(|format| format.get(name)).filter(|value| **value != Tree::Null);
+    match of("type").map(Tree::as_str) {
+        None | Some(Some("text")) => Ok(None),
+        Some(Some("json")) => {
+            const NAME: &str = "subject_token_field_name";
+            let field = of(NAME).and_then(Tree::as_str).filter(|name| !name.is_empty());
+            let lacks = || KeyFault::Lacks(format!("credential_source.format.{NAME}"));
+            field.map(|name| Some(name.to_owned())).ok_or_else(lacks)
+        }
+        Some(_) => Err(KeyFault::Format),
     }
 }
 

@@ -1,6 +1,5 @@
 //! A file of Google's credentials: a service account's key, workload federation, or a user's.
 
-use std::fmt;
 use std::path::Path;
 
 use base64::Engine as _;
@@ -15,11 +14,15 @@ use rustls::pki_types::pem::PemObject;
 use url::Url;
 use zeroize::Zeroizing;
 
+use super::fault::KeyFault;
 use super::federated::{Federated, Source};
 use crate::http::{may_be_plain, said};
 
 /// The most bytes of such a file.
 const MOST: usize = 64 * 1024;
+
+/// The universe of Google's public cloud, which a file names or leaves out.
+const UNIVERSE: &str = "googleapis.com";
 
 const TOKENS: &str = "https://oauth2.googleapis.com/token";
 
@@ -28,7 +31,7 @@ pub(super) enum Key {
     /// A service account, which signs for itself.
     Account(Account),
     /// The token of another identity provider, which Google exchanges for one of its own.
-    Federated(Federated),
+    Federated(Box<Federated>),
     /// A user who has logged in, for development.
     User(User),
 }
@@ -58,16 +61,20 @@ impl Key {
         let text = |name: &str| tree.get(name).and_then(Tree::as_str).filter(|text| !text.is_empty());
         let secret = |name: &str| tree.get(name).and_then(Tree::as_text).cloned();
         let lacks = |name: &str| wrong(&format!("has no {name}"));
+        if let Some(other) = text("universe_domain").filter(|domain| *domain != UNIVERSE) {
+            return Err(wrong(&KeyFault::Universe(other.to_owned()).to_string()));
+        }
         match text("type") {
             Some("service_account") => Ok(Self::Account(Account {
                 email: text("client_email").ok_or_else(|| lacks("client_email"))?.to_owned(),
                 key_id: text("private_key_id").unwrap_or_default().to_owned(),
                 private_key: secret("private_key").ok_or_else(|| lacks("private_key"))?,
-                token_url: google(text("token_uri").unwrap_or(TOKENS))
+                token_url: google("token_uri", text("token_uri").unwrap_or(TOKENS))
                     .map_err(|why| wrong(&why.to_string()))?,
             })),
             Some("external_account") => {
-                Federated::of(&tree).map(Self::Federated).map_err(|why| wrong(&why.to_string()))
+                let federated = Federated::of(&tree).map_err(|why| wrong(&why.to_string()))?;
+                Ok(Self::Federated(Box::new(federated)))
             }
             Some("authorized_user") => Ok(Self::User(User {
                 client_id: text("client_id").ok_or_else(|| lacks("client_id"))?.to_owned(),
@@ -90,54 +97,30 @@ impl Key {
 
     /// Returns the file that the key depends on besides its own.
     pub(super) fn file(&self) -> Option<&Path> {
-        match self {
-            Self::Federated(Federated { source: Source::File(path), .. }) => Some(path),
-            _ => None,
+        let Self::Federated(federated) = self else { return None };
+        match &federated.source {
+            Source::File(path) => Some(path),
+            Source::Url(..) => None,
         }
     }
 }
 
-/// What is wrong with a file of Google's credentials.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum KeyFault {
-    /// A field that Google's own tools write is missing.
-    Lacks(String),
-    /// The token comes from a kind of source that we do not follow.
-    Source,
-    /// An address in it cannot be read.
-    NoUrl(String),
-    /// A header that the source of the token is to be sent cannot be one.
-    NoHeader(String),
-    /// An address is neither Google's nor on this machine.
-    Elsewhere(String),
-}
-
-impl fmt::Display for KeyFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Lacks(name) => write!(f, "has no {name}"),
-            Self::Source => {
-                f.write_str("has another credential_source than a file or a url, which is not followed")
-            }
-            Self::NoUrl(text) => write!(f, "has {}, which is no URL", said(text)),
-            Self::NoHeader(name) => write!(f, "has a header {}, which cannot be sent", said(name)),
-            Self::Elsewhere(host) => {
-                write!(f, "names {}, which is not Google's; no credential was sent", said(host))
-            }
-        }
-    }
-}
-
-/// Returns an address that the file names, which has to be Google's or on this machine: the file may come from
-/// elsewhere.
-pub(super) fn google(text: &str) -> Result<Url, KeyFault> {
-    let url = Url::parse(text).map_err(|_| KeyFault::NoUrl(text.to_owned()))?;
+/// Returns an address that the file has in the field `name`, which has to be Google's or on this machine: the file may
+/// come from elsewhere.
+pub(super) fn google(name: &'static str, text: &str) -> Result<Url, KeyFault> {
+    let url = address(name, text)?;
     let host = url.host_str().unwrap_or_default();
     let is_google = url.scheme() == "https" && host.ends_with(".googleapis.com");
     if is_google || (may_be_plain(&url) && !matches!(url.host(), Some(url::Host::Domain(_)))) {
         return Ok(url);
     }
     Err(KeyFault::Elsewhere(host.to_owned()))
+}
+
+/// Returns an address that the file has in the field `name`.
+pub(super) fn address(name: &'static str, text: &str) -> Result<Url, KeyFault> {
+    let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "https" | "http") && url.has_host());
+    url.ok_or(KeyFault::NoUrl(name))
 }
 
 /// Makes a JWT of the claims, signed by the account's key.
@@ -204,6 +187,74 @@ mod tests {
         ] {
             let failure = read(json).err().expect("refused");
             assert!(failure.why.contains(words), "{failure}");
+        }
+    }
+
+    /// A file of workload federation whose `credential_source` is this.
+    fn federated(source: &str) -> String {
+        format!(
+            r#"{{"type": "external_account", "audience": "a", "subject_token_type": "t", "token_url": "https://sts.googleapis.com/v1/token", "credential_source": {source}}}"#
+        )
+    }
+
+    #[test]
+    fn a_source_that_googles_own_library_refuses_is_refused() {
+        // As google.auth.identity_pool.Credentials does.
+        for (source, words) in [
+            (r#"{"file": "/t", "url": "http://127.0.0.1/"}"#, "names several places"),
+            (r#"{"file": "/t", "certificate": {}}"#, "names several places"),
+            (r#"{"file": "/t", "environment_id": "aws1"}"#, "has an environment_id beside the file"),
+            (r#"{"file": "/t", "format": {"type": "xml"}}"#, "write text or json"),
+            (r#"{"file": "/t", "format": {"type": 1}}"#, "write text or json"),
+            (
+                r#"{"file": "/t", "format": {"type": "json"}}"#,
+                "has no credential_source.format.subject_token_field_name",
+            ),
+            (r#"{"certificate": {}}"#, "another credential_source than a file or a url"),
+            ("{}", "another credential_source than a file or a url"),
+        ] {
+            let failure = read(&federated(source)).err().expect("refused");
+            assert!(failure.why.contains(words), "{failure}");
+        }
+        for good in [
+            r#"{"file": "/t"}"#,
+            r#"{"file": "/t", "format": {"type": "text"}}"#,
+            r#"{"file": "/t", "format": {"subject_token_field_name": "x"}}"#,
+            r#"{"url": "http://127.0.0.1/", "format": {"type": "json", "subject_token_field_name": "x"}}"#,
+        ] {
+            assert!(read(&federated(good)).is_ok(), "{good}");
+        }
+    }
+
+    #[test]
+    fn a_file_of_another_universe_is_refused_by_name() {
+        let of = |domain: &str| {
+            let file = federated(r#"{"file": "/t"}"#);
+            read(&file.replacen('{', &format!("{{\"universe_domain\": \"{domain}\", "), 1))
+        };
+        assert!(of("googleapis.com").is_ok());
+        let failure = of("apis.example").err().expect("refused");
+        assert!(failure.why.contains("has the universe_domain apis.example, which is not read"), "{failure}");
+    }
+
+    #[test]
+    fn an_address_that_is_none_is_named_and_not_shown() {
+        const BAD: &str = "127.0.0.1/token?code=hunter2";
+        let account = format!(
+            r#"{{"type": "service_account", "client_email": "a", "private_key": "k", "token_uri": "{BAD}"}}"#
+        );
+        let whole = federated(r#"{"file": "/t"}"#);
+        let acting = format!("\"service_account_impersonation_url\": \"{BAD}\", \"audience\"");
+        for (json, name) in [
+            (account, "token_uri"),
+            (whole.replace("https://sts.googleapis.com/v1/token", BAD), "token_url"),
+            (whole.replace("\"audience\"", &acting), "service_account_impersonation_url"),
+            (federated(&format!("{{\"url\": \"{BAD}\"}}")), "credential_source.url"),
+            (federated("{\"url\": \"hunter2:x\"}"), "credential_source.url"),
+        ] {
+            let failure = read(&json).err().expect("refused");
+            assert!(failure.why.contains(&format!("has a {name} that is no URL")), "{failure}");
+            assert!(!failure.why.contains("hunter2"), "{failure}");
         }
     }
 

@@ -1,6 +1,7 @@
 //! Google Secret Manager: the secrets of one project.
 
 mod crc32c;
+mod fault;
 mod federated;
 mod identity;
 mod key;

@@ -14,14 +14,26 @@ use crate::kept::Fresh;
 use crate::variables::Variables;
 
 const SERVICE: &str = "http://169.254.169.254";
+const SERVICE_BY_IPV6: &str = "http://[fd00:ec2::254]";
 const TTL: HeaderName = HeaderName::from_static("x-aws-ec2-metadata-token-ttl-seconds");
 const TOKEN: HeaderName = HeaderName::from_static("x-aws-ec2-metadata-token");
 const ROLES: &str = "/latest/meta-data/iam/security-credentials/";
 
 /// Returns the address of the service.
 pub(super) fn address(variables: &Variables) -> Result<Url, Failure> {
-    let named = variables.url("AWS_EC2_METADATA_SERVICE_ENDPOINT")?;
-    Ok(named.unwrap_or_else(|| Url::parse(SERVICE).expect("a constant that is a URL")))
+    if let Some(named) = variables.url("AWS_EC2_METADATA_SERVICE_ENDPOINT")? {
+        return Ok(named);
+    }
+    let mode = variables.text("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE").unwrap_or("IPv4");
+    let own = match mode.to_ascii_lowercase().as_str() {
+        "ipv4" => SERVICE,
+        "ipv6" => SERVICE_BY_IPV6,
+        _ => {
+            let why = "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE is neither IPv4 nor IPv6";
+            return Err(Failure::new(FailureKind::Unusable, why));
+        }
+    };
+    Ok(Url::parse(own).expect("a constant that is a URL"))
 }
 
 /// Returns whether the service must not be asked.
@@ -99,6 +111,24 @@ fn refused(what: &str, answer: &Answer) -> Failure {
 mod tests {
     use super::*;
     use std::time::Duration;
+
+    #[test]
+    fn the_service_is_asked_by_ipv6_where_a_variable_wants_it() {
+        use crate::aws::variables::NAMES;
+        let of = |mode: &str, named: &str| {
+            let value = |name: &str| match name {
+                "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE" => Some(Secret::from(mode)),
+                "AWS_EC2_METADATA_SERVICE_ENDPOINT" => Some(Secret::from(named)),
+                _ => None,
+            };
+            address(&Variables::of(NAMES, &value)).map(|url| url.to_string())
+        };
+        assert_eq!(of("", "").as_deref(), Ok("http://169.254.169.254/"));
+        assert_eq!(of("IPv4", "").as_deref(), Ok("http://169.254.169.254/"));
+        assert_eq!(of("IPv6", "").as_deref(), Ok("http://[fd00:ec2::254]/"));
+        assert_eq!(of("IPv6", "http://127.0.0.1:8").as_deref(), Ok("http://127.0.0.1:8/"));
+        assert!(of("6", "").expect_err("refused").why.contains("is neither IPv4 nor IPv6"));
+    }
 
     #[test]
     fn the_pause_that_is_asked_for_is_kept() {

@@ -16,7 +16,6 @@ use url::Url;
 
 use super::needs_of_credentials;
 use super::sign::Keys;
-use super::variables::profile as named_profile;
 use crate::http::{Http, said};
 use crate::kept::{Fresh, Kept};
 use crate::times;
@@ -36,11 +35,28 @@ enum Source {
     /// A token of another identity provider, which STS exchanges for keys.
     WebIdentity { token_file: PathBuf, role_arn: String, session: String },
     /// A role that is assumed with other credentials.
-    Assumed { base: Box<Source>, role_arn: String, session: String },
+    Assumed { base: Box<Source>, role: Role },
     /// ECS and EKS.
     Container { url: Url, token: container::Token },
     /// EC2.
     Instance,
+}
+
+/// A role to assume.
+#[derive(Debug, PartialEq, Eq)]
+struct Role {
+    arn: String,
+    session: String,
+    /// What the role's trust policy asks of who is not of its account.
+    external_id: Option<String>,
+    /// How many seconds the keys are to be good; STS' own hour if nothing says it.
+    duration: Option<u32>,
+}
+
+impl Role {
+    fn of(arn: String) -> Self {
+        Self { arn, session: SESSION.to_owned(), external_id: None, duration: None }
+    }
 }
 
 /// The present keys, and how they are replaced.
@@ -93,8 +109,7 @@ impl Credentials {
     async fn fetch(&self, http: &Http, region: &str) -> Result<Fresh<Keys>, Failure> {
         let mut source = source(&self.variables)?;
         if let Some(role_arn) = &self.role_arn {
-            let (role_arn, session) = (role_arn.clone(), SESSION.to_owned());
-            source = Source::Assumed { base: Box::new(source), role_arn, session };
+            source = Source::Assumed { base: Box::new(source), role: Role::of(role_arn.clone()) };
         }
         let around = Around { http, region, variables: &self.variables };
         source.fetch(&around).await
@@ -108,21 +123,21 @@ struct Around<'a> {
     variables: &'a Variables,
 }
 
+/// Returns the source of one kind, if that is configured.
+type Find = fn(&Variables) -> Result<Option<Source>, Failure>;
+
 /// Returns the first source that is configured. Only that one is asked: the credentials of another would be those of
 /// another identity.
+///
+/// The order is that of AWS' command line and of boto3 (`create_credential_resolver` of botocore): a profile that
+/// `AWS_PROFILE` names comes after the environment's keys, and only its role comes before the environment's web
+/// identity.
 fn source(variables: &Variables) -> Result<Source, Failure> {
-    // A profile that is named has priority over everything else.
-    if named_profile(variables).is_none()
-        && let Some(source) =
-            environment(variables)?.map_or_else(|| web_identity(variables), |keys| Ok(Some(keys)))?
-    {
-        return Ok(source);
-    }
-    if let Some(source) = profile::source(variables)? {
-        return Ok(source);
-    }
-    if let Some(source) = container::source(variables)? {
-        return Ok(source);
+    const FIRST: [Find; 5] = [environment, profile::role, web_identity, profile::source, container::source];
+    for find in FIRST {
+        if let Some(source) = find(variables)? {
+            return Ok(source);
+        }
     }
     if instance::is_disabled(variables) {
         return Err(unusable(
@@ -165,9 +180,9 @@ impl Source {
             Self::WebIdentity { token_file, role_arn, session } => {
                 sts::with_web_identity(around, &token_file, &role_arn, &session).await
             }
-            Self::Assumed { base, role_arn, session } => {
+            Self::Assumed { base, role } => {
                 let base = Box::pin(base.fetch(around)).await?;
-                sts::assume(around, &base.it, &role_arn, &session).await
+                sts::assume(around, &base.it, &role).await
             }
             Self::Container { url, token } => container::fetch(around.http, &url, &token).await,
             Self::Instance => {
@@ -244,7 +259,7 @@ mod tests {
         Ok(match source {
             Source::Given(keys) => keys.from,
             Source::WebIdentity { role_arn, .. } => role_arn,
-            Source::Assumed { role_arn, .. } => format!("assumed {role_arn}"),
+            Source::Assumed { role, .. } => format!("assumed {}", role.arn),
             Source::Container { url, .. } => url.to_string(),
             Source::Instance => "instance".to_owned(),
         })

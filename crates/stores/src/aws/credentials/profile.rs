@@ -7,7 +7,7 @@ use leasehold_base::failure::{Failure, FailureKind};
 use leasehold_base::secret::Secret;
 use leasehold_http::files;
 
-use super::Source;
+use super::{Role, Source};
 use crate::aws::sign::Keys;
 use crate::aws::variables;
 use crate::variables::Variables;
@@ -29,9 +29,24 @@ impl Profile {
 
 /// Returns the source of the profile that is named, or of `default` if that has one.
 pub(super) fn source(variables: &Variables) -> Result<Option<Source>, Failure> {
+    let Some((name, profile)) = chosen(variables)? else { return Ok(None) };
+    of(variables, name, &profile)
+}
+
+/// Returns the role of that profile, if the profile's own credentials assume it.
+pub(super) fn role(variables: &Variables) -> Result<Option<Source>, Failure> {
+    let Some((name, profile)) = chosen(variables)? else { return Ok(None) };
+    if profile.text("role_arn").is_none() || profile.text("web_identity_token_file").is_some() {
+        return Ok(None);
+    }
+    of(variables, name, &profile)
+}
+
+/// Returns the profile that is named, or `default` if that is there.
+fn chosen(variables: &Variables) -> Result<Option<(&str, Profile)>, Failure> {
     let name = variables::profile(variables).unwrap_or("default");
     match (profile(variables, name)?, variables::profile(variables)) {
-        (Some(profile), _) => of(variables, name, &profile),
+        (Some(profile), _) => Ok(Some((name, profile))),
         (None, None) => Ok(None),
         (None, Some(name)) => Err(unusable(format!("no file has the profile {name} of AWS_PROFILE"))),
     }
@@ -56,8 +71,11 @@ fn of(variables: &Variables, name: &str, profile: &Profile) -> Result<Option<Sou
         if let Some(file) = profile.text("web_identity_token_file") {
             return Ok(Some(Source::WebIdentity { token_file: PathBuf::from(file), role_arn, session }));
         }
-        let base = base(variables, name, profile)?;
-        return Ok(Some(Source::Assumed { base: Box::new(base), role_arn, session }));
+        let (role, base) = (
+            assumed(name, profile, Role { session, ..Role::of(role_arn) })?,
+            base(variables, name, profile)?,
+        );
+        return Ok(Some(Source::Assumed { base: Box::new(base), role }));
     }
     if profile.text("web_identity_token_file").is_some() {
         return Err(unusable(format!("the profile {name} has web_identity_token_file, and no role_arn")));
@@ -76,6 +94,20 @@ fn of(variables: &Variables, name: &str, profile: &Profile) -> Result<Option<Sou
         Some(name) => Err(unusable(format!("the profile {name} has neither keys nor a role"))),
         None => Ok(None),
     }
+}
+
+/// Adds what the profile says about its role.
+fn assumed(name: &str, profile: &Profile, role: Role) -> Result<Role, Failure> {
+    if profile.text("mfa_serial").is_some() {
+        return Err(unusable(format!(
+            "the profile {name} has mfa_serial, and nobody is there to enter a code; name a role that needs none"
+        )));
+    }
+    let seconds = profile.text("duration_seconds").map(str::parse).transpose();
+    let duration = seconds.map_err(|_| {
+        unusable(format!("the profile {name} has a duration_seconds that is no number; write it like 3600"))
+    })?;
+    Ok(Role { external_id: profile.text("external_id").map(str::to_owned), duration, ..role })
 }
 
 /// Returns the source of the credentials that a profile's role is assumed with.
@@ -112,8 +144,14 @@ fn profile(variables: &Variables, name: &str) -> Result<Option<Profile>, Failure
     for (path, is_config) in variables::profile_files(variables).into_iter().zip([false, true]) {
         let Some(path) = path.filter(|path| path.exists()) else { continue };
         let bytes = files::read("AWS profiles", &path, MOST)?;
-        let header = if is_config && name != "default" { format!("profile {name}") } else { name.to_owned() };
-        found |= read(&bytes, &header, &mut all);
+        found |= match (is_config, name) {
+            (false, _) => read(&bytes, name, &mut all),
+            // AWS' own programs take either, and the longer one counts.
+            (true, "default") => {
+                ["profile default", "default"].iter().any(|name| read(&bytes, name, &mut all))
+            }
+            (true, _) => read(&bytes, &format!("profile {name}"), &mut all),
+        };
     }
     Ok(found.then_some(all))
 }
@@ -153,8 +191,10 @@ fn unusable(why: String) -> Failure {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "tests write their own files")]
 mod tests {
     use super::*;
+    use crate::aws::variables::NAMES;
 
     const TEXT: &[u8] = b"# ours\n[default]\naws_access_key_id = AKIA1 # here\naws_secret_access_key=a#b=c\n\
 s3 =\n  region = not-this\n\n[profile  other]\nregion=eu-west-1\n[ other ]\nrole_arn = arn:aws:iam::1:role/x\n";
@@ -173,5 +213,57 @@ s3 =\n  region = not-this\n\n[profile  other]\nregion=eu-west-1\n[ other ]\nrole
         assert_eq!(of_section("profile other").expect("there").text("region"), Some("eu-west-1"));
         assert_eq!(of_section("other").expect("there").text("role_arn"), Some("arn:aws:iam::1:role/x"));
         assert!(of_section("absent").is_none());
+    }
+
+    /// The source under this file of configuration.
+    fn of_config(text: &str, named: Option<&str>) -> Result<Option<Source>, Failure> {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("config");
+        std::fs::write(&path, text).expect("a file");
+        let value = |name: &str| match name {
+            "AWS_CONFIG_FILE" => path.to_str().map(Secret::from),
+            "AWS_PROFILE" => named.map(Secret::from),
+            _ => None,
+        };
+        source(&Variables::of(NAMES, &value))
+    }
+
+    const ROLE: &str = "[default]\naws_access_key_id=A\naws_secret_access_key=s\n\
+[profile x]\nrole_arn=arn:x\nsource_profile=default\n";
+
+    #[test]
+    fn a_role_is_assumed_with_all_that_the_profile_says_and_never_with_a_code() {
+        let role = |more: &str| -> Result<Role, Failure> {
+            match of_config(&format!("{ROLE}{more}"), Some("x"))? {
+                Some(Source::Assumed { role, .. }) => Ok(role),
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(role(""), Ok(Role::of("arn:x".to_owned())));
+        let said =
+            role("external_id = ours\nduration_seconds = 900\nrole_session_name = web\n").expect("good");
+        let of_ours = (Some("ours".to_owned()), Some(900), "web".to_owned());
+        assert_eq!((said.external_id, said.duration, said.session), of_ours);
+        for (more, words) in [
+            ("mfa_serial = arn:mfa", "the profile x has mfa_serial, and nobody is there to enter a code"),
+            ("duration_seconds = 1h", "has a duration_seconds that is no number"),
+        ] {
+            let failure = role(more).expect_err("refused");
+            assert!(failure.why.contains(words), "{failure}");
+        }
+    }
+
+    #[test]
+    fn the_default_profile_has_either_of_two_names_in_the_configuration() {
+        let id = |text: &str| match of_config(text, None).expect("good") {
+            Some(Source::Given(keys)) => keys.id,
+            other => panic!("{other:?}"),
+        };
+        let long = "[profile default]\naws_access_key_id=LONG\naws_secret_access_key=s\n";
+        let short = "[default]\naws_access_key_id=SHORT\naws_secret_access_key=s\n";
+        assert_eq!(id(long), "LONG");
+        assert_eq!(id(short), "SHORT");
+        assert_eq!(id(&format!("{short}{long}")), "LONG");
+        assert_eq!(id(&format!("{long}{short}")), "LONG");
     }
 }

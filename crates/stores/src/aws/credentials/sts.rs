@@ -8,7 +8,7 @@ use leasehold_base::failure::{Failure, FailureKind};
 use leasehold_base::secret::Secret;
 use leasehold_http::files;
 
-use super::{Around, key_id};
+use super::{Around, Role, key_id};
 use crate::aws::address;
 use crate::aws::errors::{Complaint, common, element};
 use crate::aws::sign::{Keys, Scope, sign};
@@ -30,7 +30,8 @@ pub(super) async fn with_web_identity(
     session: &str,
 ) -> Result<Fresh<Keys>, Failure> {
     let token = files::credential("AWS_WEB_IDENTITY_TOKEN_FILE", token_file)?;
-    let body = form("AssumeRoleWithWebIdentity", role_arn, session, Some(&token));
+    let more = [("WebIdentityToken", token.expose())];
+    let body = form("AssumeRoleWithWebIdentity", role_arn, session, more);
     let answer = ask(around, (body, vec![token]), None).await?;
     keys(&answer, format!("the web identity in {}", token_file.display()), |complaint| {
         match complaint.code.as_str() {
@@ -59,14 +60,13 @@ pub(super) async fn with_web_identity(
 }
 
 /// Returns the keys of a role that these credentials may assume.
-pub(super) async fn assume(
-    around: &Around<'_>,
-    base: &Keys,
-    role_arn: &str,
-    session: &str,
-) -> Result<Fresh<Keys>, Failure> {
-    let answer = ask(around, (form("AssumeRole", role_arn, session, None), Vec::new()), Some(base)).await?;
-    keys(&answer, format!("the role {role_arn}"), |complaint| refused(complaint, role_arn))
+pub(super) async fn assume(around: &Around<'_>, base: &Keys, role: &Role) -> Result<Fresh<Keys>, Failure> {
+    let duration = role.duration.map(|seconds| seconds.to_string());
+    let more = [("ExternalId", &role.external_id), ("DurationSeconds", &duration)];
+    let more = more.iter().filter_map(|(name, value)| Some((*name, value.as_ref()?.as_bytes())));
+    let body = form("AssumeRole", &role.arn, &role.session, more);
+    let answer = ask(around, (body, Vec::new()), Some(base)).await?;
+    keys(&answer, format!("the role {}", role.arn), |complaint| refused(complaint, &role.arn))
 }
 
 /// Returns a token that says who signed the request, for `audience` alone.
@@ -119,14 +119,19 @@ fn refused(complaint: &Complaint, role_arn: &str) -> Failure {
     }
 }
 
-fn form(action: &str, role_arn: &str, session: &str, token: Option<&Secret>) -> Form {
+fn form<'a>(
+    action: &'a str,
+    role_arn: &'a str,
+    session: &'a str,
+    more: impl IntoIterator<Item = (&'a str, &'a [u8])>,
+) -> Form {
     let mut fields: Vec<(&str, &[u8])> = vec![
         ("Action", action.as_bytes()),
         ("Version", VERSION.as_bytes()),
         ("RoleArn", role_arn.as_bytes()),
         ("RoleSessionName", session.as_bytes()),
     ];
-    fields.extend(token.map(|token| ("WebIdentityToken", token.expose())));
+    fields.extend(more);
     Form::of(&fields)
 }
 
