@@ -197,6 +197,12 @@ const ROWS: &[Row] = &[
         Walked(SHOWN, "what_has_leaked_is_minted_anew_by_the_commands_of_the_page"),
     ),
     (
+        "backends.md",
+        "From the environment to a Vault in three steps",
+        "",
+        Walked(WALKS, "guides_on_a_development_server_are_walked_as_printed"),
+    ),
+    (
         "upgrade.md",
         "What an upgrade does",
         "leasehold check ",

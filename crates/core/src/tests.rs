@@ -8,6 +8,7 @@ mod first;
 mod hand;
 mod handing_back;
 mod late;
+mod leaving;
 mod looking;
 mod mounts;
 mod on_init;

@@ -44,6 +44,8 @@ pub(crate) struct Farewell {
     behind_pages: BTreeSet<Job>,
     /// Something could not be revoked.
     left: bool,
+    /// Somebody asked for the end. Without that it began by itself, with the process or a failure.
+    told: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,6 +80,9 @@ impl Engine {
             }
             Phase::New | Phase::Running | Phase::Yielding | Phase::Draining => self.stop_now(),
             Phase::Leaving(_) | Phase::Over => {}
+        }
+        if let Phase::Leaving(farewell) = &mut self.phase {
+            farewell.told = true;
         }
     }
 
@@ -122,9 +127,10 @@ impl Engine {
 
     /// Begins the end of the run, which takes at most `within`.
     pub(crate) fn leave_with(&mut self, result: Result<(), Ending>, revoke: Revoke, within: Duration) {
-        let tokens = BTreeSet::new();
-        let (stage, behind_pages) = (Stage::Revoking, BTreeSet::new());
-        self.phase = Phase::Leaving(Farewell { result, revoke, stage, tokens, behind_pages, left: false });
+        let (tokens, behind_pages) = (BTreeSet::new(), BTreeSet::new());
+        let told = matches!(self.phase, Phase::Draining);
+        let (stage, left) = (Stage::Revoking, false);
+        self.phase = Phase::Leaving(Farewell { result, revoke, stage, tokens, behind_pages, left, told });
         self.timers.clear_all();
         self.retirees.forget_deadlines();
         self.work.clear_ready();
@@ -198,8 +204,7 @@ impl Engine {
             Event::Published { unit, result } => self.published_last(unit, result),
             Event::Inspected { .. } | Event::Look | Event::LookAt(_) | Event::Exposed => {}
             Event::HandoffSaved(result) => self.handoff_closed(result),
-            // A second signal means: at once.
-            Event::Stop { .. } => self.stop_due(),
+            Event::Stop { .. } => self.stop_again(),
             Event::Signalled(signal) => self.signalled_while_leaving(signal),
             Event::Start { .. }
             | Event::Wake
@@ -216,6 +221,14 @@ impl Engine {
             | Event::Renew(_)
             | Event::CredentialsChanged
             | Event::CertificateChanged => {}
+        }
+    }
+
+    /// Handles a request to stop while everything is being revoked. The second one means: at once.
+    fn stop_again(&mut self) {
+        let Phase::Leaving(farewell) = &mut self.phase else { return };
+        if std::mem::replace(&mut farewell.told, true) {
+            self.stop_due();
         }
     }
 

@@ -1,6 +1,5 @@
 //! What was replaced is revoked only once nothing can use it any more.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::hand::{Hand, denied, kv, leased, policy, publish, request, settled};
@@ -438,44 +437,4 @@ fn a_revocation_that_is_denied_again_has_the_server_asked_about_the_token() {
         }
     }
     assert!(asked.contains(&Action::Ask(Question::LookUp(TokenId(1)))), "{asked:?}");
-}
-
-/// The probe is answered by the server, and all else by a proxy: each probe would send everything again.
-#[test]
-fn at_the_end_one_revocation_at_a_time_finds_out_whether_a_proxy_is_gone() {
-    let mut kept = settled(fixed("l.team")).engine.snapshot();
-    let one = kept.secrets[0].lease.clone().expect("a lease");
-    kept.retiring =
-        (0..12).map(|n| KeptLease { id: LeaseId(format!("old-{n}.team")), ..one.clone() }).collect();
-    let mut hand = Hand::new(policy(Mode::Daemon, 1));
-    hand.give(Event::Start { kept: Some(kept), rebooted: false });
-    let mut seen = hand.give(Event::Stop { at_once: true });
-    let (mut asked, mut turns, mut given, begin) = (BTreeSet::new(), BTreeSet::new(), 0, hand.millis);
-    while !seen.iter().any(|action| matches!(action, Action::Ask(Question::RevokeToken(_)))) {
-        let well = hand.millis - begin > 3_000;
-        let (mut next, mut now) = (Vec::new(), BTreeSet::new());
-        for action in std::mem::take(&mut seen) {
-            match action {
-                Action::Ask(Question::RevokeLease { lease, .. }) => {
-                    now.insert(lease.clone());
-                    given += usize::from(well);
-                    let page = Failure::new(FailureKind::Intercepted, "a proxy answered");
-                    let result = if well { Ok(()) } else { Err(page) };
-                    next.extend(hand.give(Event::LeaseRevoked { lease, result }));
-                }
-                Action::Ask(Question::Probe) => next.extend(hand.give(Event::Probed(Ok(())))),
-                Action::SaveHandoff => next.extend(hand.give(Event::HandoffSaved(Ok(())))),
-                _ => {}
-            }
-        }
-        if asked.len() == 13 && !well {
-            assert!(now.len() <= 1, "{now:?}");
-            turns.extend(now.iter().cloned());
-        }
-        asked.extend(now);
-        seen = if next.is_empty() { hand.sleep() } else { next };
-        assert!(hand.millis - begin < 14_000, "only {given} are given back");
-    }
-    assert_eq!(given, 13);
-    assert!(turns.len() > 1, "each has its turn: {turns:?}");
 }

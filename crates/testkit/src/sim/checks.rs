@@ -12,6 +12,7 @@ mod remains;
 mod requests;
 mod starts;
 mod stores;
+mod told;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -25,6 +26,7 @@ use readiness::never_ready_when_expired;
 use remains::nothing_left;
 use requests::{given_back, lockout_not_tripped, most_a_minute, no_login_storm, quiet_during_outage};
 use starts::no_vain_end;
+use told::all_are_told;
 
 use super::application;
 use super::driver::SINK;
@@ -473,28 +475,6 @@ fn overlap_is_bounded(world: &mut World) -> Held {
             || (world.setup.init && !world.setup.handoff);
         if !excused && calm > patience(world) + long + mended && since + long < now {
             return Err(format!("{path} has had more than {most} leases since {since:?}"));
-        }
-    }
-    Ok(())
-}
-
-/// Every change is told after its commit, to each notifier of the changed files.
-fn all_are_told(world: &World) -> Held {
-    // A restart that fails takes as long as one that does not, and so does the one that follows its pause.
-    let patience = PATIENCE + 2 * world.rollout();
-    let serving = is_serving(world) && world.calm_for() > patience;
-    if !serving || world.checks.lost {
-        return Ok(());
-    }
-    for (file, changed) in &world.disk.changed {
-        // One restart of workloads may be under way, and another follows it.
-        // Another engine has it all told anew.
-        let from = if world.rollout().is_zero() { *changed } else { world.calm.max(*changed) };
-        let due = from + Duration::from_secs(3) + 2 * world.rollout();
-        let Some(notifier) = world.setup.notifier_of(*file) else { continue };
-        let told = world.told.get(&notifier).is_some_and(|told| told >= changed);
-        if !told && due < world.now {
-            return Err(format!("{notifier:?} was not told of {file:?}, which changed at {changed:?}"));
         }
     }
     Ok(())
