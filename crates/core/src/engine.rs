@@ -252,13 +252,18 @@ impl Engine {
             Phase::Yielding => return self.settle_handoff(),
             Phase::New | Phase::Leaving(_) => {}
         }
-        self.pump();
+        if self.pump() && matches!(self.phase, Phase::Running | Phase::Draining) {
+            // A file may have all that it needs by that, and nothing else would look at it before its next poll.
+            self.settle_units();
+        }
         self.settle_farewell();
         self.settle_handoff();
     }
 
-    /// Sends requests, the most urgent first, as far as that is allowed.
-    fn pump(&mut self) {
+    /// Sends requests, the most urgent first, as far as that is allowed. Returns whether a path that is read as written
+    /// may have turned out to be another name of a secret that is read already.
+    fn pump(&mut self) -> bool {
+        let mut assumed = false;
         let leaving = matches!(self.phase, Phase::Leaving(_));
         self.note_recovery();
         while self.upstream.breaker.is_closed() || self.upstream.breaker.takes_trial() {
@@ -270,6 +275,7 @@ impl Engine {
             if let Job::Resolve(id) = job
                 && self.assume_path(id)
             {
+                assumed = true;
                 continue;
             }
             // Revocations are last in the queue: nothing else waits behind them.
@@ -285,6 +291,7 @@ impl Engine {
             Some(at) => self.timers.set(Timer::Probe, at),
             None => self.timers.clear(&Timer::Probe),
         }
+        assumed
     }
 
     fn send(&mut self, job: Job) {

@@ -7,7 +7,7 @@ use super::hand::{Hand, denied, kv, leased, policy, publish, read_of, request, s
 use crate::interface::action::{Action, Question};
 use crate::interface::event::{Event, ReadFacts, RenderOutcome};
 use crate::interface::ids::{FileId, NotifierId, SecretId, TokenId};
-use crate::interface::policy::Mode;
+use crate::interface::policy::{Mode, Policy};
 use leasehold_base::failure::{Failure, FailureKind};
 
 const KEPT: &str = "secret/data/web";
@@ -312,4 +312,48 @@ fn both_ways_of_writing_one_secret_are_one_read_whichever_comes_first() {
     assert_eq!(hand.logged_in(1), [plain, read_of(1, KEPT)]);
     assert_eq!(hand.resolved(0, KEPT), [], "it is being read");
     assert_eq!(hand.read(1, kv(true)), [Action::Render(FileId(0)), Action::Render(FileId(1))]);
+}
+
+/// After an outage the requests go in any order, and the last of them finds that it means what is read already.
+#[test]
+fn a_file_with_two_names_for_one_secret_is_rendered_as_soon_as_all_is_read() {
+    for seed in 0..60 {
+        let mut policy = Policy { seed, ..policy(Mode::Daemon, 1) };
+        policy.files[0].refresh = Duration::from_secs(300);
+        let mut hand = Hand::new(policy);
+        let _ = hand.give(Event::Start { kept: None, rebooted: false });
+        let missing = ["secret/data/web", "secret/web", "secret/other"].map(request).to_vec();
+        let outcome = RenderOutcome::Needs { missing, used: vec![] };
+        hand.give(Event::Rendered { file: FileId(0), outcome });
+        let away = || Failure::new(FailureKind::Unreachable, "away");
+        let sent = hand.now().moment;
+        hand.give(Event::LoggedIn { token: TokenId(1), sent, result: Err(away()) });
+        hand.give(Event::Probed(Err(away())));
+        while !hand.sleep().contains(&Action::Ask(Question::Probe)) {}
+        let (mut seen, end) = (hand.give(Event::Probed(Ok(()))), hand.millis + 6_000);
+        while !seen.contains(&Action::Render(FileId(0))) {
+            let mut next = Vec::new();
+            for action in std::mem::take(&mut seen) {
+                let sent = hand.now().moment;
+                match action {
+                    Action::Ask(Question::LogIn(_)) => next.extend(hand.logged_in(2)),
+                    Action::Ask(Question::Resolve { secret, request: asked, .. }) => {
+                        let name = asked.path.rsplit('/').next().unwrap_or_default();
+                        let result = Ok(request(&format!("secret/data/{name}")));
+                        next.extend(hand.give(Event::Resolved { secret, result }));
+                    }
+                    Action::Ask(Question::Read { secret, token, .. }) => {
+                        let result = Ok(kv(true));
+                        next.extend(hand.give(Event::Read { secret, token, sent, result }));
+                    }
+                    _ => {}
+                }
+            }
+            seen = if next.is_empty() { hand.sleep() } else { next };
+        }
+        assert!(
+            hand.millis < end,
+            "seed {seed}: all was read, and nothing was rendered before the next poll"
+        );
+    }
 }
