@@ -324,7 +324,10 @@ impl World {
         };
         let result = self.take(write, note);
         if !heard {
-            self.checks.note_late(&files);
+            // It may have met a conflict.
+            if let Ok(true) = result {
+                self.checks.note_late(&files);
+            }
             return;
         }
         let result = result.map(|wrote| {
