@@ -66,7 +66,13 @@ fn unopened(what: &str, path: &Path, error: &std::io::Error) -> Failure {
         let why = format!("{what} {shown} cannot be opened: {}", plain(error));
         return if error.kind() == std::io::ErrorKind::NotFound { not_yet(path, why) } else { unusable(why) };
     }
-    if nix::unistd::eaccess(path, nix::unistd::AccessFlags::R_OK).is_ok() {
+    denied(what, path, nix::unistd::eaccess(path, nix::unistd::AccessFlags::R_OK).is_ok())
+}
+
+/// Returns the failure of a file that may not be opened, `although` its mode lets us read it or because it does not.
+fn denied(what: &str, path: &Path, although: bool) -> Failure {
+    let shown = path.display();
+    if although {
         let why = format!(
             "{what} {shown} cannot be opened, although its mode allows it: the sandbox of this process denies it, or another security module; restart leasehold, so that the sandbox is made for the file as it is now, or use `sandbox: off`"
         );
@@ -244,7 +250,7 @@ mod tests {
     fn a_file_that_may_not_be_read_is_told_with_its_owner_and_is_not_waited_for() {
         use std::io::{Error, ErrorKind};
         let file = write(b"x");
-        let denied = unopened("secret_id_file", file.path(), &Error::from(ErrorKind::PermissionDenied));
+        let denied = denied("secret_id_file", file.path(), false);
         assert_eq!((denied.kind, denied.advised), (FailureKind::Unusable, true));
         let user = nix::unistd::geteuid().as_raw();
         for part in [
@@ -254,6 +260,10 @@ mod tests {
         ] {
             assert!(denied.why.contains(&part), "{denied}");
         }
+        // The file is ours, so that its mode is not the reason.
+        let sandboxed = unopened("secret_id_file", file.path(), &Error::from(ErrorKind::PermissionDenied));
+        assert_eq!((sandboxed.kind, sandboxed.advised), (FailureKind::Unusable, true));
+        assert!(sandboxed.why.contains("the sandbox of this process denies it"), "{sandboxed}");
         let none = unopened("secret_id_file", file.path(), &Error::from(ErrorKind::NotFound));
         assert_eq!(none.kind, FailureKind::Local, "it may come");
     }
