@@ -250,7 +250,9 @@ mod tests {
         let mut world = world();
         readiness_says_which(&world).expect("good so far");
         world.stores[0].health = None;
-        assert!(readiness_says_which(&world).expect_err("it is good").contains("are called away, and {} are"));
+        assert!(
+            readiness_says_which(&world).expect_err("it is good").contains("are called away, and {} are")
+        );
         world.stores[0].health = Some(StoreHealth::Down);
         until(&mut world, HOUR + 30 * MINUTE);
         world.stores[0].health = Some(StoreHealth::Down);
