@@ -1,4 +1,4 @@
-//! The client-side rate limit: a token bucket over all requests (`vault.rate_limit`).
+//! The client-side rate limit: a token bucket over all requests to the Vault, or to one backend (`rate_limit`).
 
 use std::time::Duration;
 

@@ -19,8 +19,8 @@ pub(super) fn check(file: &File, desk: &mut Desk<'_>) -> Vec<Settings> {
     let all = file.backends.iter().filter_map(|(name, entry)| {
         let at = at.key(name);
         let named = is_named_well(name, &at, desk);
-        let kind = kind(entry, &at, desk)?;
         let rate_limit = entry.rate_limit.as_ref().and_then(|limit| rate_limit(limit, &at, desk));
+        let kind = kind(entry, &at, desk)?;
         named.then(|| Settings { name: name.clone(), kind, rate_limit })
     });
     let all: Vec<Settings> = all.collect();

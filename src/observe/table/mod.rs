@@ -1,6 +1,5 @@
 //! A [`Status`] for people.
 
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -218,27 +217,23 @@ fn file_row(status: &Status, file: &File) -> [Cell; 5] {
         number(file.generation).into(),
         file.changed_seconds_ago.map_or_else(nothing, ago).into(),
         end(file.expires_in_seconds),
-        state(away(status, &file.sources), &file.state, file.error.as_ref(), (there, "not yet rendered")),
+        state(&away(status, &file.sources), &file.state, file.error.as_ref(), (there, "not yet rendered")),
     ]
 }
 
-/// Returns what keeps these sources from being asked for.
-fn away(status: &Status, sources: &[String]) -> Option<String> {
-    let backends: BTreeSet<Option<&str>> =
-        sources.iter().map(|source| status.backend(source).map(|backend| backend.name.as_str())).collect();
-    let of_vault = backends.is_empty() || backends.contains(&None);
-    let down = |name: &&str| status.backends.iter().any(|backend| backend.name == **name && !backend.up);
-    let mut down: Vec<&str> = backends.into_iter().flatten().filter(down).collect();
-    if of_vault && !status.server.up {
-        down.insert(0, "the server");
-    }
-    (!down.is_empty()).then(|| down.join(" and "))
+/// Returns who does not answer of those that these sources are asked of.
+fn away<'s>(status: &'s Status, sources: &[String]) -> Vec<&'s str> {
+    let of_vault = sources.is_empty() || sources.iter().any(|source| status.backend(source).is_none());
+    let server = (of_vault && !status.server.up).then_some("the server");
+    let asked = |backend: &&Backend| sources.iter().any(|source| status.backend(source) == Some(*backend));
+    let backends = status.backends.iter().filter(|backend| !backend.up).filter(asked);
+    server.into_iter().chain(backends.map(|backend| backend.name.as_str())).collect()
 }
 
 fn secret_row(status: &Status, secret: &Secret) -> [Cell; 6] {
     let away = away(status, std::slice::from_ref(&secret.source));
     let of_vault = status.backend(&secret.source).is_none();
-    let next = match (&secret.next, secret.state.as_str(), &away) {
+    let next = match (&secret.next, secret.state.as_str(), away.first()) {
         (Some(_), "stale" | "expired", Some(away)) => format!("waits for {away}"),
         (Some(_), "stale" | "expired", None) if of_vault && status.login.is_some() => {
             "waits for a login".to_owned()
@@ -252,7 +247,7 @@ fn secret_row(status: &Status, secret: &Secret) -> [Cell; 6] {
         end(secret.expires_in_seconds),
         next.into(),
         state(
-            away,
+            &away,
             &secret.state,
             secret.error.as_ref(),
             (secret.fresh_seconds_ago.is_some(), "not yet read"),
@@ -302,13 +297,13 @@ fn notifier_row(notifier: &Notifier) -> [Cell; 5] {
 
 /// Returns the state in one word, and the reason. An older daemon names no state. Then the error decides, and
 /// whether it is `there`.
-fn state(away: Option<String>, state: &str, error: Option<&String>, (there, not_yet): (bool, &str)) -> Cell {
+fn state(away: &[&str], state: &str, error: Option<&String>, (there, not_yet): (bool, &str)) -> Cell {
     let with = |state: &str| error.map_or_else(|| state.to_owned(), |error| format!("{state}: {error}"));
-    let away = away.map(|who| if who.contains(" and ") { format!("{who} are") } else { format!("{who} is") });
     match (state, away) {
         ("ok", _) => Cell("ok".to_owned(), Paint::Good),
-        ("stale", Some(away)) => Cell(format!("stale: {away} down"), Paint::Doubtful),
-        ("stale", None) => Cell("stale: not logged in".to_owned(), Paint::Doubtful),
+        ("stale", [one]) => Cell(format!("stale: {one} is down"), Paint::Doubtful),
+        ("stale", [_, _, ..]) => Cell(format!("stale: {} are down", away.join(" and ")), Paint::Doubtful),
+        ("stale", []) => Cell("stale: not logged in".to_owned(), Paint::Doubtful),
         ("missing", _) if error.is_none() => Cell(format!("missing: {not_yet}"), Paint::Doubtful),
         ("", _) if error.is_none() && there => Cell("ok".to_owned(), Paint::Good),
         ("", _) if error.is_none() => Cell(not_yet.to_owned(), Paint::Doubtful),

@@ -18,7 +18,6 @@ use crate::tools::timers::Timer;
 use crate::tools::work::Job;
 use crate::upstream::outage::IN_A_HURRY;
 use leasehold_base::exit::{Cause, Ending};
-use leasehold_base::failure::{Failure, FailureKind};
 
 /// Kubernetes kills a pod thirty seconds after SIGTERM; this leaves room for a delay before the end.
 const LEAVING: Duration = Duration::from_secs(10);
@@ -40,7 +39,8 @@ pub(crate) struct Farewell {
     stage: Stage,
     /// The logins to be revoked after the leases that do not end with them.
     tokens: BTreeSet<TokenId>,
-    /// What a proxy has answered for Vault. One of these at a time finds out whether the server answers by now.
+    /// The revocations that a proxy answered in Vault's place. One of them at a time is sent again, to see whether the
+    /// server answers.
     behind_pages: BTreeSet<Job>,
     /// Something could not be revoked.
     left: bool,
@@ -52,11 +52,6 @@ pub(crate) struct Farewell {
 enum Stage {
     Revoking,
     Saving,
-}
-
-/// Returns why the driver did not ask for a revocation.
-fn kept() -> Failure {
-    Failure::new(FailureKind::Denied, "it may still be used")
 }
 
 impl Engine {
@@ -113,6 +108,7 @@ impl Engine {
                 let waiting = !farewell.tokens.is_empty() || !farewell.behind_pages.is_empty();
                 let revoking = waiting || self.work.any(Job::is_revocation);
                 farewell.tokens.clear();
+                farewell.behind_pages.clear();
                 farewell.left |= farewell.revoke != Revoke::Nothing && !revoking;
                 if revoking {
                     self.mark_left("no time is left to revoke everything");
@@ -199,8 +195,13 @@ impl Engine {
             }
             Event::TokenRevoked { token, result } => self.token_given_back(token, result),
             Event::LeaseRevoked { lease, result } => self.lease_given_back(&lease, result),
-            Event::LeaseKept(lease) => self.lease_given_back(&lease, Err(kept())),
-            Event::TokenKept(token) => self.token_given_back(token, Err(kept())),
+            // It was asked before the end began. The handoff names it for the next run.
+            Event::LeaseKept(lease) => {
+                self.work.finish(&Job::RevokeLease(lease), self.now.moment);
+            }
+            Event::TokenKept(token) => {
+                self.work.finish(&Job::RevokeToken(token), self.now.moment);
+            }
             Event::Published { unit, result } => self.published_last(unit, result),
             Event::Inspected { .. } | Event::Look | Event::LookAt(_) | Event::Exposed => {}
             Event::HandoffSaved(result) => self.handoff_closed(result),

@@ -25,7 +25,7 @@ const DENIALS: u32 = 8;
 /// would show that the token is dead, and with another login the lease can be revoked.
 const DOUBTFUL_AT: [u32; 2] = [2, 6];
 
-/// How long what was kept for an unknown reader is left alone.
+/// The pause before the next question whether a kept lease or token may be revoked.
 const KEPT: Duration = Duration::from_secs(30);
 
 impl Engine {

@@ -20,7 +20,7 @@ use leasehold_base::time::Moment;
 
 /// How often a value is asked for again, over a minute, that stays the same although its rotation was moved.
 const DOUBTS: u32 = 6;
-/// How long a lease counts as living that nobody needs and whose life the server does not tell.
+/// The life of an unneeded lease for which the server names none.
 const UNTOLD: Duration = Duration::from_secs(60);
 
 impl Engine {

@@ -121,7 +121,7 @@ fn a_young_token_that_was_granted_a_look_up_is_dead_where_it_is_denied_others() 
     let (mut seen, mut looks) = (hand.logged_in(1), 0);
     let (end, token) = (hand.millis + 60_000, TokenId(1));
     while !seen.contains(&Action::Ask(Question::LogIn(TokenId(2)))) {
-        assert!(hand.millis < end, "nobody logs in");
+        assert!(hand.millis < end, "no login is asked for");
         let (sent, mut next) = (hand.now().moment, Vec::new());
         for action in std::mem::take(&mut seen) {
             match action {

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::hand::{Hand, leased, policy, request, settled};
+use super::hand::{Hand, leased, policy, request, settled, settled_by};
 use crate::interface::action::{Action, Question};
-use crate::interface::event::{Event, ReadFacts, RenderOutcome};
-use crate::interface::ids::{FileId, LeaseId, TokenId};
+use crate::interface::event::{Event, ReadFacts, RenderOutcome, Wanted};
+use crate::interface::ids::{FileId, LeaseId, NotifierId, TokenId};
 use crate::interface::policy::Mode;
 use crate::interface::snapshot::KeptLease;
 use leasehold_base::exit::{Cause, Ending};
@@ -20,24 +20,25 @@ fn fixed(name: &str) -> ReadFacts {
     facts
 }
 
+/// An `init` that has minted a lease, and has not rendered its file yet.
+fn minted() -> Hand {
+    let mut hand = Hand::new(policy(Mode::Init { timeout: Duration::from_secs(5) }, 1));
+    let _ = hand.give(Event::Start { kept: None, rebooted: false });
+    hand.needs(0, DB);
+    hand.logged_in(1);
+    hand.resolved(0, DB);
+    hand.read(0, leased("l", 3600));
+    hand
+}
+
 /// A start fails and revokes what it minted. The signal that comes meanwhile is the first.
 #[test]
 fn the_first_request_to_stop_does_not_cut_short_an_end_that_began_by_itself() {
-    let mut hand = Hand::new(policy(Mode::Init { timeout: Duration::from_secs(5) }, 1));
-    let _ = hand.give(Event::Start { kept: None, rebooted: false });
-    hand.needs(0, DB);
-    hand.logged_in(1);
-    hand.resolved(0, DB);
-    hand.read(0, leased("l", 3600));
+    let mut hand = minted();
     hand.give(Event::Stop { at_once: false });
     let again = hand.give(Event::Stop { at_once: false });
     assert!(again.iter().any(|action| matches!(action, Action::Exit(_))), "the second means: at once");
-    let mut hand = Hand::new(policy(Mode::Init { timeout: Duration::from_secs(5) }, 1));
-    let _ = hand.give(Event::Start { kept: None, rebooted: false });
-    hand.needs(0, DB);
-    hand.logged_in(1);
-    hand.resolved(0, DB);
-    hand.read(0, leased("l", 3600));
+    let mut hand = minted();
     let why = Ending::new(Cause::Template, "no such key", "");
     let failed = RenderOutcome::Failed { why, used: vec![request(DB)] };
     let ending = hand.give(Event::Rendered { file: FileId(0), outcome: failed });
@@ -45,6 +46,31 @@ fn the_first_request_to_stop_does_not_cut_short_an_end_that_began_by_itself() {
     assert_eq!(hand.give(Event::Stop { at_once: false }), [], "the revocation goes on");
     let ended = hand.give(Event::TokenRevoked { token: TokenId(1), result: Ok(()) });
     assert!(ended.iter().any(|action| matches!(action, Action::Exit(Err(_)))), "{ended:?}");
+}
+
+/// The question was asked before the end began, and the end leaves everything to the next run.
+#[test]
+fn what_the_driver_keeps_at_the_end_is_left_to_the_next_run_without_a_warning() {
+    let mut policy = policy(Mode::Daemon, 1);
+    policy.shutdown.revoke = false;
+    let mut hand = settled_by(policy, leased("old", 3600));
+    hand.give(Event::Renew(Wanted::Path("secret/data/web".to_owned())));
+    hand.read(0, leased("new", 3600));
+    hand.rendered(0, "secret/web");
+    hand.published(2, &[0]);
+    hand.give(Event::Notified { notifier: NotifierId(0), result: Ok(()) });
+    let end = hand.millis + 60_000;
+    let asks = |seen: &[Action]| {
+        seen.iter().any(|action| matches!(action, Action::Ask(Question::RevokeLease { .. })))
+    };
+    while !asks(&hand.sleep()) {
+        assert!(hand.millis < end, "no revocation is asked for");
+    }
+    hand.give(Event::Stop { at_once: true });
+    let old = LeaseId("old".into());
+    let seen = hand.engine.handle(Event::LeaseKept(old.clone()), hand.now());
+    assert!(!seen.iter().any(|action| matches!(action, Action::Say(_))), "{seen:?}");
+    assert!(hand.engine.snapshot().retiring.iter().any(|lease| lease.id == old), "the next run must know");
 }
 
 /// The probe is answered by the server, and all else by a proxy: each probe would send everything again.

@@ -1,4 +1,4 @@
-//! What is wrong with a file of Google's credentials, in words that say what to correct.
+//! The faults of a file of Google's credentials. Each message says what to correct.
 
 use std::fmt;
 

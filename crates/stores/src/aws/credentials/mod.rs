@@ -47,7 +47,7 @@ enum Source {
 struct Role {
     arn: String,
     session: String,
-    /// What the role's trust policy asks of who is not of its account.
+    /// The external id, which the trust policy of a role may require from another account.
     external_id: Option<String>,
     /// How many seconds the keys are to be good; STS' own hour if nothing says it.
     duration: Option<u32>,

@@ -100,7 +100,7 @@ fn of(variables: &Variables, name: &str, profile: &Profile) -> Result<Option<Sou
 fn assumed(name: &str, profile: &Profile, role: Role) -> Result<Role, Failure> {
     if profile.text("mfa_serial").is_some() {
         return Err(unusable(format!(
-            "the profile {name} has mfa_serial, and nobody is there to enter a code; name a role that needs none"
+            "the profile {name} has mfa_serial, and a program cannot enter a code; name a role that needs none"
         )));
     }
     let seconds = profile.text("duration_seconds").map(str::parse).transpose();
@@ -245,7 +245,7 @@ s3 =\n  region = not-this\n\n[profile  other]\nregion=eu-west-1\n[ other ]\nrole
         let of_ours = (Some("ours".to_owned()), Some(900), "web".to_owned());
         assert_eq!((said.external_id, said.duration, said.session), of_ours);
         for (more, words) in [
-            ("mfa_serial = arn:mfa", "the profile x has mfa_serial, and nobody is there to enter a code"),
+            ("mfa_serial = arn:mfa", "the profile x has mfa_serial, and a program cannot enter a code"),
             ("duration_seconds = 1h", "has a duration_seconds that is no number"),
         ] {
             let failure = role(more).expect_err("refused");
