@@ -9,13 +9,14 @@ use crate::interface::action::Level;
 use crate::interface::ids::{FileId, LeaseId, SecretId, TokenId};
 use crate::secrets::lease::Lease;
 use crate::secrets::namespace;
-use crate::secrets::retire::Way;
+use crate::secrets::retire::{Retiree, Way};
 use crate::tools::dice::pause;
 use crate::tools::timers::Timer;
 use crate::tools::work::Job;
 use crate::upstream::login::Standing;
 use crate::upstream::pauses::told_to_wait;
 use leasehold_base::failure::{Failure, FailureKind};
+use leasehold_base::time::Moment;
 
 /// A lease whose revocation was denied this often, over three minutes, is left to expire. One denial is not enough: a
 /// mesh that denies everything for a while would leave a database user for the whole life of the lease.
@@ -232,8 +233,43 @@ impl Engine {
                 if asks && self.upstream.judge.can_look_up != Some(false) {
                     self.look_up(self.upstream.session.current);
                 }
+                if kind == FailureKind::Denied {
+                    self.put_off_what_is_denied_too(id, at);
+                }
             }
         }
+    }
+
+    /// Lets the leases wait that the same logins were denied before, in the same namespace: what the server says of
+    /// one of them holds for all. With pauses of their own, a thousand leases would be a thousand requests in each
+    /// round. One alone asks in each round, and the others a moment later. One that was never asked for does not wait,
+    /// since a policy can allow the leases of some paths alone.
+    fn put_off_what_is_denied_too(&mut self, id: &LeaseId, at: Moment) {
+        let Some(denied) = self.retirees.get(id) else { return };
+        let (tries, ways) = (denied.tries, self.ways_to_revoke(&denied.lease));
+        let waits = |one: &&Retiree| {
+            one.way == Way::Revoking
+                && (1..tries).contains(&one.tries)
+                && !self.work.is_under_way(&Job::RevokeLease(one.lease.id.clone()))
+                && self.ways_to_revoke(&one.lease) == ways
+        };
+        let others: Vec<LeaseId> =
+            self.retirees.iter().filter(waits).map(|one| one.lease.id.clone()).collect();
+        for other in others {
+            let spread = Duration::from_secs(1).mul_f64(self.session_draw());
+            let Some(one) = self.retirees.get_mut(&other) else { continue };
+            one.tries = tries;
+            let at = at.after(spread).min(one.lease.latest);
+            self.work.remove(&Job::RevokeLease(other.clone()));
+            self.timers.set(Timer::Retiree(other), at);
+        }
+    }
+
+    /// What decides whether the server lets us revoke a lease: the namespace, and the login beside the current one.
+    fn ways_to_revoke<'a>(&self, lease: &'a Lease) -> (&'a str, Option<TokenId>) {
+        let session = &self.upstream.session;
+        let own = Some(lease.token).filter(|own| session.current != Some(*own) && session.is_alive(*own));
+        (namespace::of(&lease.id.0), own)
     }
 
     /// Leaves a login that a newer one has replaced: its leases are minted anew, and then it is revoked.
