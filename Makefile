@@ -90,7 +90,7 @@ site: ## the documents as a book and the playground for the browser, into target
 	scripts/site
 
 site-serve: ## the same, shown at http://127.0.0.1:8088, with the playground at /playground/
-	python3 -m http.server 8088 --bind 127.0.0.1 --directory "$$(scripts/site)"
+	site=$$(scripts/site) && python3 -m http.server 8088 --bind 127.0.0.1 --directory "$$site"
 
 compare: release ## a bad day beside `bao agent`: revoked, away, rotated; writes docs/COMPARISON.md, 10 minutes
 	scripts/compare $(BINARY)
@@ -110,8 +110,8 @@ fuzz: ## every fuzz target for SECONDS=600 each; see scripts/fuzz
 mutants: ## switches one rule of the core off at a time: the simulation must notice
 	scripts/mutants
 
-mutants-lines: ## changes lines of the core and the templates (cargo-mutants), SHARD=0/200 of all: which would no test notice?
-	scripts/mutants-lines $(or $(SHARD),0/200)
+mutants-lines: ## changes lines of the core and the templates (cargo-mutants), which would no test notice? Days; SHARD=0/200 for a part
+	scripts/mutants-lines $(or $(SHARD),all)
 
 mutants-changed: ## the same for the lines that differ from BASE=main
 	scripts/mutants-lines changed $(or $(BASE),main)
@@ -120,18 +120,18 @@ properties: ## what must hold for every small TTL, draw, pause, day, width: trie
 	scripts/properties
 
 regressions: ## puts known faults of peers and ours back, one by one: each must be found; FAULTS=Infisical for some
-	scripts/regressions $(FAULTS)
+	scripts/regressions $(if $(FAULTS),'$(FAULTS)')
 
 coverage: ## which lines the tests run (Debian's llvm-22), 25 minutes; VARIANT=short for core, template and base alone
 	scripts/coverage $(or $(VARIANT),whole)
 
-sanitizers: ## tests with the address and thread sanitizers, where the compiler has their runtimes; ONLY=address
+sanitizers: ## tests with the address and thread sanitizers, where the compiler has their runtimes; ONLY=address, thread or short
 	scripts/sanitizers $(ONLY)
 
 reproducible: ## two builds in two folders, with another umask, time zone and locale: equal bit by bit? WHAT=all for a release
 	scripts/reproducible $(or $(WHAT),agent)
 
-evidence: ## runs the short variants (half an hour the first time) and writes docs/EVIDENCE.md from what all runs left
+evidence: ## runs the short variants (an hour or more the first time) and writes docs/EVIDENCE.md from what all runs left
 	scripts/evidence short
 
 oracle: ## record the template tables anew from Go and from bao agent
