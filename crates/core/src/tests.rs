@@ -2,6 +2,7 @@
 
 mod after_reboot;
 mod changes;
+mod denied;
 mod doubting;
 mod ends;
 mod first;

@@ -142,8 +142,6 @@ pub(crate) struct Node {
     pub(crate) denied: Option<Moment>,
     /// The last denial, while it is not known yet whether it is final.
     pub(crate) denial: Option<Box<Failure>>,
-    /// The policy does not let its lease be renewed.
-    pub(crate) cannot_renew: bool,
     /// When a lease that the server did not know was last replaced.
     pub(crate) reminted: Option<Moment>,
     /// How many answers in a row left a rotation outstanding: it is due, or its time was moved without a new value.
@@ -188,7 +186,6 @@ impl Node {
             lag: 0,
             denied: None,
             denial: None,
-            cannot_renew: false,
             reminted: None,
             outstanding: 0,
             again: false,

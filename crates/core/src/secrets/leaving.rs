@@ -9,18 +9,21 @@ use crate::interface::action::Level;
 use crate::interface::ids::{FileId, LeaseId, SecretId, TokenId};
 use crate::secrets::lease::Lease;
 use crate::secrets::namespace;
-use crate::secrets::retire::{Retiree, Way};
+use crate::secrets::retire::Way;
 use crate::tools::dice::pause;
 use crate::tools::timers::Timer;
 use crate::tools::work::Job;
 use crate::upstream::login::Standing;
 use crate::upstream::pauses::told_to_wait;
 use leasehold_base::failure::{Failure, FailureKind};
-use leasehold_base::time::Moment;
 
-/// A lease whose revocation was denied this often, over three minutes, is left to expire. One denial is not enough: a
-/// mesh that denies everything for a while would leave a database user for the whole life of the lease.
+/// A lease or token whose revocation was denied this often, over three minutes, is left to expire. One denial is not
+/// enough: a mesh that denies everything for a while would leave a database user for the whole life of the lease.
 const DENIALS: u32 = 8;
+
+/// After this many denials of a token's revocation, over a quarter of a minute, its leases are revoked one by one: the
+/// token may not be allowed to revoke itself. Most policies allow that, and not that leases are revoked.
+const PATIENCE: u32 = 4;
 
 /// After this many denials of one revocation, the token is looked up. Nothing else may be due for a long time that
 /// would show that the token is dead, and with another login the lease can be revoked.
@@ -234,42 +237,10 @@ impl Engine {
                     self.look_up(self.upstream.session.current);
                 }
                 if kind == FailureKind::Denied {
-                    self.put_off_what_is_denied_too(id, at);
+                    self.put_off_leases_denied_before(id, at);
                 }
             }
         }
-    }
-
-    /// Lets the leases wait that the same logins were denied before, in the same namespace: what the server says of
-    /// one of them holds for all. With pauses of their own, a thousand leases would be a thousand requests in each
-    /// round. One alone asks in each round, and the others a moment later. One that was never asked for does not wait,
-    /// since a policy can allow the leases of some paths alone.
-    fn put_off_what_is_denied_too(&mut self, id: &LeaseId, at: Moment) {
-        let Some(denied) = self.retirees.get(id) else { return };
-        let (tries, ways) = (denied.tries, self.ways_to_revoke(&denied.lease));
-        let waits = |one: &&Retiree| {
-            one.way == Way::Revoking
-                && (1..tries).contains(&one.tries)
-                && !self.work.is_under_way(&Job::RevokeLease(one.lease.id.clone()))
-                && self.ways_to_revoke(&one.lease) == ways
-        };
-        let others: Vec<LeaseId> =
-            self.retirees.iter().filter(waits).map(|one| one.lease.id.clone()).collect();
-        for other in others {
-            let spread = Duration::from_secs(1).mul_f64(self.session_draw());
-            let Some(one) = self.retirees.get_mut(&other) else { continue };
-            one.tries = tries;
-            let at = at.after(spread).min(one.lease.latest);
-            self.work.remove(&Job::RevokeLease(other.clone()));
-            self.timers.set(Timer::Retiree(other), at);
-        }
-    }
-
-    /// What decides whether the server lets us revoke a lease: the namespace, and the login beside the current one.
-    fn ways_to_revoke<'a>(&self, lease: &'a Lease) -> (&'a str, Option<TokenId>) {
-        let session = &self.upstream.session;
-        let own = Some(lease.token).filter(|own| session.current != Some(*own) && session.is_alive(*own));
-        (namespace::of(&lease.id.0), own)
     }
 
     /// Leaves a login that a newer one has replaced: its leases are minted anew, and then it is revoked.
@@ -288,8 +259,13 @@ impl Engine {
     /// Retries the revocation of a login that was replaced. At the end of a run it no longer waits for the login's
     /// leases.
     pub(crate) fn leaving_due(&mut self, id: TokenId) {
+        let tried = self.upstream.session.logins.get(&id).is_some_and(|login| login.unrevoked > 0);
         if matches!(self.phase, Phase::Leaving(_)) {
             self.give_back_tokens(true);
+        } else if tried {
+            // Nothing used it at the first try, and it has minted nothing since. Its leases may be revoked one by one
+            // meanwhile, which nobody has to wait for.
+            self.work.add(Job::RevokeToken(id), self.now.moment);
         } else {
             self.check_leaving(id);
         }
@@ -329,6 +305,8 @@ impl Engine {
         if self.work.uses(id) {
             // An answer on its way may bring a lease that would be lost. The answer leads here again.
             self.timers.set(Timer::Leaving(id), self.now.moment.after(Duration::from_secs(1)));
+        } else if login.unrevoked > 0 && self.timers.at(&Timer::Leaving(id)).is_some() {
+            // Its revocation has failed, and is tried again after a pause.
         } else if login.is_ours() {
             self.work.add(Job::RevokeToken(id), self.now.moment);
         } else {
@@ -361,24 +339,45 @@ impl Engine {
         self.note_failure(failure);
         let draw = self.session_draw();
         let Some(login) = self.upstream.session.logins.get_mut(&id) else { return };
-        login.tries = login.tries.saturating_add(1);
+        login.unrevoked = login.unrevoked.saturating_add(1);
+        let tries = login.unrevoked;
         match failure.kind {
-            // The token may not revoke itself, or is dead. Revoking its leases one by one finds out which.
-            FailureKind::Denied | FailureKind::Missing | FailureKind::Rejected => {
-                for lease in self.retirees.of(id) {
-                    if let Some(one) = self.retirees.get_mut(&lease) {
-                        one.way = Way::Revoking;
-                    }
-                    self.work.add(Job::RevokeLease(lease), self.now.moment);
-                }
+            FailureKind::Missing | FailureKind::Rejected => {
+                self.revoke_leases_of(id);
+                self.forget_login(id);
+            }
+            FailureKind::Denied if tries > DENIALS => {
+                let (accessor, why) = (&login.accessor, &failure.why);
+                let text = format!(
+                    "may not revoke the token {accessor}, which was replaced: {why}; it ends by itself"
+                );
+                self.say(Level::Warn, text);
                 self.forget_login(id);
             }
             kind => {
-                let wait = pause(login.tries, Duration::from_secs(1), Duration::from_secs(60), draw);
-                self.timers.set(Timer::Leaving(id), self.now.moment.after(wait));
-                if let FailureKind::Overloaded(asked) = kind {
-                    self.pause_revocations(asked, failure, draw);
+                let wait = pause(tries, Duration::from_secs(1), Duration::from_secs(60), draw);
+                let at = self.now.moment.after(wait);
+                self.timers.set(Timer::Leaving(id), at);
+                match kind {
+                    FailureKind::Overloaded(asked) => self.pause_revocations(asked, failure, draw),
+                    FailureKind::Denied => {
+                        self.put_off_tokens_denied_before(id, at);
+                        if tries >= PATIENCE {
+                            self.revoke_leases_of(id);
+                        }
+                    }
+                    _ => {}
                 }
+            }
+        }
+    }
+
+    /// Has the leases of a login revoked one by one that were to go with it.
+    fn revoke_leases_of(&mut self, id: TokenId) {
+        for lease in self.retirees.of(id) {
+            if let Some(one) = self.retirees.get_mut(&lease).filter(|one| one.way == Way::WithToken) {
+                one.way = Way::Revoking;
+                self.work.add(Job::RevokeLease(lease), self.now.moment);
             }
         }
     }

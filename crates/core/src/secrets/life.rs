@@ -330,9 +330,7 @@ impl Engine {
                 format!("{path} came with a lease of 0 s: replacing it at the refresh interval"),
             );
         }
-        let mut lease = Lease::minted(facts, token, (sent, self.now.moment), self.refresh_of(id));
-        lease.renewable &= self.graph.get(id).is_some_and(|node| !node.cannot_renew);
-        lease
+        Lease::minted(facts, token, (sent, self.now.moment), self.refresh_of(id))
     }
 
     /// Retires the old lease of a secret that was minted anew: it is revoked once nothing uses it.

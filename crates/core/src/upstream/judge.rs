@@ -368,7 +368,8 @@ impl Engine {
             return;
         }
         if op == Op::Renew {
-            node.cannot_renew = true;
+            // Of this lease alone: what denied it may be gone when the next one is due, and a secret whose leases are never
+            // renewed again is a new database user each time.
             if let Some(lease) = node.lease_mut() {
                 lease.renewable = false;
             }

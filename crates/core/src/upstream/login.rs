@@ -47,8 +47,10 @@ pub(crate) struct Login {
     /// When it logged in; `None` if it comes from an earlier run.
     pub(crate) since: Option<Moment>,
     pub(crate) state: Standing,
-    /// How many times in a row its renewal or revocation failed.
+    /// How many times in a row its renewal failed.
     pub(crate) tries: u32,
+    /// How often its revocation failed.
+    pub(crate) unrevoked: u32,
     /// Its last renewal failed although the server was not away.
     pub(crate) unrenewed: bool,
     /// Its next renewal goes no sooner, since the server asked for a pause.
@@ -89,6 +91,7 @@ impl Login {
             since: Some(sent),
             state: Standing::Good,
             tries: 0,
+            unrevoked: 0,
             unrenewed: false,
             paused: Moment::default(),
         }
@@ -120,6 +123,7 @@ impl Login {
             since: None,
             state: Standing::Good,
             tries: 0,
+            unrevoked: 0,
             unrenewed: false,
             paused: Moment::default(),
         }
