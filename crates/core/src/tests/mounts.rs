@@ -186,7 +186,7 @@ fn what_has_moved_to_where_another_is_read_already_is_rendered_from_that() {
 fn what_has_moved_to_an_answer_that_is_older_than_its_file_allows_is_read_there() {
     let of_two = || {
         let mut two = policy(Mode::Daemon, 2);
-        two.files[0].refresh = Duration::from_secs(300);
+        two.files[0].refresh = Duration::from_secs(3000);
         two.files[1].refresh = Duration::from_secs(120);
         two.handoff = true;
         two

@@ -401,7 +401,7 @@ fn is_counted(world: &World) -> bool {
 
 /// From a change on the server to the file in `refresh` + 1 s, quiet time apart.
 fn fresh(world: &World) -> Held {
-    if !is_serving(world) || world.calm_for() < patience(world) + MINUTE {
+    if !is_serving(world) || world.calm_for() < patience(world) {
         return Ok(());
     }
     for (file, content) in world.disk.files.iter().filter(|(file, _)| !world.waits_for_others(**file)) {
@@ -410,7 +410,8 @@ fn fresh(world: &World) -> Held {
             let Some(entry) = world.server.entry(path) else { continue };
             let quiet = set_wait(world, *file);
             let (version, changed, _) = entry.at(world.now);
-            let due = changed.max(world.calm + patience(world)) + setup.refresh + quiet;
+            let awake = world.calm.max(world.started).max(world.asleep);
+            let due = (changed + setup.refresh).max(awake + patience(world)) + quiet;
             // What a file has only just begun to use is looked at then; what an earlier run had read within
             // `refresh` of it.
             let read = world.process.as_ref().and_then(|process| process.read.get(path));
