@@ -80,6 +80,31 @@ fn an_account_that_is_locked_ends_a_unit_as_any_refusal_does() {
     assert_eq!((after, ending.cause), (30, Cause::Denied), "it is started again, and so not lost for good");
 }
 
+/// A role is bound late, and behind the ingress that then answers nobody knows whether it is still missing.
+#[test]
+fn an_outage_after_a_refusal_does_not_end_a_start() {
+    let mode = Mode::Init { timeout: Duration::from_secs(120) };
+    let mut hand = Hand::new(policy(mode, 1));
+    let mut actions = hand.give(Event::Start { kept: None, rebooted: false });
+    let began = hand.millis;
+    let mut kind = FailureKind::Refused;
+    while hand.millis - began < 40_000 {
+        let login = actions.iter().find_map(|action| match action {
+            Action::Ask(Question::LogIn(token)) => Some(token.0),
+            _ => None,
+        });
+        assert_eq!(end(&actions), None, "{kind:?} for {} ms", hand.millis - began);
+        let probed = actions.contains(&Action::Ask(Question::Probe));
+        actions = match login {
+            Some(token) => {
+                login_fails(&mut hand, token, std::mem::replace(&mut kind, FailureKind::Unavailable))
+            }
+            None if probed => hand.give(Event::Probed(Err(Failure::new(FailureKind::Unavailable, "503")))),
+            None => hand.sleep(),
+        };
+    }
+}
+
 /// Starts init after an earlier run that was refused three times, the last time this many minutes ago, and lets a
 /// file fail. Returns whether init asked for a login, and what it ended with.
 fn refused_before(minutes: u64) -> (bool, Option<Cause>) {

@@ -301,12 +301,14 @@ impl Engine {
             self.say(Level::Warn, text);
         }
         // At a start, the refusal is the reason for the end of the run, and is reported there.
-        if count != MOST_REFUSALS || self.is_starting() {
+        if count < MOST_REFUSALS || self.is_starting() {
             return;
         }
         let what = if failure.kind == FailureKind::Unheard { "refused, or not answered" } else { "refused" };
+        // The one more try is spent, whatever the credentials: the server counts by account.
+        let once = if count == MOST_REFUSALS { ", or once when the credentials change" } else { "" };
         let text = format!(
-            "the login is {what}: {}; asking again in a quarter of an hour, or once when the credentials change, so that the server does not lock the account",
+            "the login is {what}: {}; asking again in a quarter of an hour{once}, so that the server does not lock the account",
             failure.why
         );
         self.say(Level::Error, text);

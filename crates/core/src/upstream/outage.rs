@@ -28,7 +28,12 @@ impl Engine {
         }
         let down = self.upstream.breaker.outage().map(|(since, _)| since);
         let known = self.upstream.breaker.is_confirmed();
-        let why = result.as_ref().err().map(|failure| failure.why.clone());
+        let why = result.as_ref().err().map(|failure| match failure.kind {
+            FailureKind::Overloaded(Some(asked)) => {
+                format!("{}, asked to come back in {} s", failure.why, asked.as_secs())
+            }
+            _ => failure.why.clone(),
+        });
         let patience = self.patience();
         match self.upstream.breaker.probed(result, patience, self.now.moment) {
             Some(Closed::AfterOutage) => self.back(down),
