@@ -164,10 +164,17 @@ impl Driver {
         let stays =
             |sink: &FilePlan| plan.files.iter().any(|file| is_sink(file) && file.target == sink.target);
         if self.plan.files.iter().any(|file| is_sink(file) && !stays(file)) {
-            tracing::info!(
-                "a sink left the configuration: logging in anew, to revoke the token that it showed"
-            );
-            self.exposed = true;
+            if plan.auth.owns_token() {
+                tracing::info!(
+                    "a sink left the configuration: logging in anew, to revoke the token that it showed"
+                );
+                self.exposed = true;
+            } else {
+                tracing::warn!(
+                    "a sink left the configuration: the token that it showed was given to us, so it is not ours to revoke and lives on; \
+                     revoke it where it was made"
+                );
+            }
         }
     }
 

@@ -47,6 +47,13 @@ impl Driver {
         Outlook { silence: self.silence(now.moment), ..self.seen.insert(seen).clone() }
     }
 
+    /// Answers those who asked whether everything is there, after a look at the files.
+    pub(super) fn answer_after_look(&mut self) {
+        for reply in std::mem::take(&mut self.asked) {
+            drop(reply.send(self.look()));
+        }
+    }
+
     /// Returns what has to be watched, with what only the driver knows.
     pub(super) fn outlook(&self, now: Now) -> Outlook {
         Outlook { silence: self.silence(now.moment), ..self.engine.outlook(now) }
@@ -67,6 +74,10 @@ impl Driver {
     fn answer(&mut self, ask: Ask) -> Option<Event> {
         match ask {
             Ask::Alive(reply) => drop(reply.send(())),
+            Ask::Ready(reply) if self.folder.has_changed() => {
+                self.asked.push(reply);
+                return Some(Event::Look);
+            }
             Ask::Ready(reply) => drop(reply.send(self.look())),
             Ask::Scrape(reply) => {
                 let view = self.view();

@@ -118,15 +118,21 @@ impl Keeper {
                 tracing::warn!(handoff = %path.display(), "cannot use the handoff, logging in anew: {why}");
                 Inherited::from(*kept)
             }
-            // A run that has ended in good order leaves a list of files, and nothing to be revoked.
-            Loaded::Strays { kept, .. } if kept.snapshot == Snapshot::default() => Inherited::from(*kept),
-            Loaded::Strays { kept, same_clock, why } => {
-                let (tokens, leases) = (kept.tokens.len(), kept.snapshot.retiring.len());
-                tracing::warn!(
-                    handoff = %path.display(), tokens, leases,
-                    "cannot go on from the handoff, logging in anew: {why}; what it names is given back once the new files are published"
-                );
-                Inherited { rebooted: !same_clock, ..Inherited::from(*kept) }
+            Loaded::Strays { mut kept, same_clock, why } => {
+                sent = kept.refused_with.take();
+                // Whoever changes the configuration may have corrected the login, and gets one more try. The core grants no
+                // second one while the server still counts.
+                kept.snapshot.refusals.iter_mut().for_each(|refusals| refusals.pardoned = true);
+                // A run that has ended in good order leaves a list of files, and nothing to be revoked.
+                if (Snapshot { refusals: None, ..kept.snapshot.clone() }) != Snapshot::default() {
+                    let (tokens, leases) = (kept.tokens.len(), kept.snapshot.retiring.len());
+                    tracing::warn!(
+                        handoff = %path.display(), tokens, leases,
+                        "cannot go on from the handoff, logging in anew: {why}; what it names is given back once the new files are published"
+                    );
+                }
+                let found = Inherited::from(*kept);
+                Inherited { rebooted: !same_clock && found.snapshot.is_some(), ..found }
             }
             Loaded::Absent => Inherited::default(),
             Loaded::Unusable(why) => {

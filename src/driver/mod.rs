@@ -11,6 +11,7 @@ mod credentials;
 mod departed;
 mod expiring;
 mod files;
+mod folder;
 mod hear;
 mod inputs;
 mod keeper;
@@ -32,7 +33,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::config::plan::Plan;
 use crate::core::Engine;
@@ -68,6 +69,7 @@ pub use departed::folders_to_clear;
 use expiring::Expiring;
 use files::Files;
 pub use files::wanted;
+use folder::Folder;
 use inputs::Inputs;
 use keeper::Keeper;
 use parting::Parting;
@@ -140,6 +142,9 @@ pub async fn run(plan: Plan, mode: Mode, surroundings: Surroundings) -> Result<u
                 return result.map(|()| code);
             }
         }
+        if driver.backlog.is_empty() {
+            driver.answer_after_look();
+        }
         // The last of many publishes, together or in turn, shows the state of all of them.
         driver.unseen |= published && !driver.keeper.ledger().is_publishing();
         driver.hand_over();
@@ -211,6 +216,10 @@ struct Driver {
     backlog: VecDeque<Event>,
     /// The outlook, if nothing has happened since it was made.
     seen: Option<Outlook>,
+    /// The folder of the set.
+    folder: Folder,
+    /// Those who asked whether everything is there, and wait for a look at the files.
+    asked: Vec<oneshot::Sender<Outlook>>,
 }
 
 impl Driver {
@@ -274,6 +283,8 @@ impl Driver {
             departed: departed::from_earlier(&plan, &kept.published),
             exposed: false,
             seen: None,
+            folder: Folder::new(plan.set_folder()),
+            asked: Vec::new(),
             parting: Parting::default(),
             started: clock::moment(),
             reload_error: None,

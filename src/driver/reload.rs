@@ -8,6 +8,7 @@ use sha2::{Digest as _, Sha256};
 use super::Driver;
 use super::child::{self, ChildProcess};
 use super::files::{Files, wanted};
+use super::folder::Folder;
 use crate::config::plan::{AuthMethod, Listen, ListenTls, LogFormat, Plan, Sandbox};
 use crate::core::Engine;
 use crate::core::event::Event;
@@ -19,6 +20,8 @@ impl Driver {
     /// Handles that watched files changed, or may have.
     pub(super) fn look_at_files(&mut self) -> Option<Event> {
         let changed = self.look_at_credentials();
+        // What is here for the message alone: the files are looked at in any case.
+        let _changed = self.folder.has_changed();
         self.reload_listener();
         self.look_at_own_certificates(false);
         self.claim_again();
@@ -128,6 +131,7 @@ impl Driver {
         match self.reconfigured(Arc::new(plan)) {
             Ok(snapshot) => {
                 self.reload_error = None;
+                self.folder = Folder::new(self.plan.set_folder());
                 tracing::info!("configuration read again");
                 self.rest.owe_heap();
                 self.backlog.push_back(Event::Start { kept: Some(snapshot), rebooted: false });

@@ -25,7 +25,7 @@ use leasehold_base::time::Moment;
 /// names is revoked ([`strays`]). For that, these fields keep their names and meanings in all versions: `version`,
 /// `digest`, `pod`, `boot`, `server`; of `tokens` `id`, `secret`, `accessor`, `expires`, `latest`, `granted`,
 /// `batch`, `owned`; of `retiring` and of each secret's `lease` `id`, `token`, `expires`, `latest`, `granted`;
-/// `untold` and `opened`; of `published` all. A field may be missing, and then reads as in a build that did not know
+/// `untold`, `opened`, `refusals` and `refused_with`; of `published` all. A field may be missing, and then reads as in a build that did not know
 /// it.
 pub(super) const VERSION: u64 = 3;
 
@@ -158,7 +158,7 @@ fn mount(tree: &Tree) -> Option<Mount> {
     Some(Mount { path: text("path")?, kind: text("kind")?, kv2: tree.get("kv2")?.as_bool()? })
 }
 
-fn refusals_of(tree: &Tree) -> Parsed<Refusals> {
+pub(super) fn refusals_of(tree: &Tree) -> Parsed<Refusals> {
     // An earlier version wrote neither the reason nor what was sent.
     let why = tree.get("why").and_then(Tree::as_str).unwrap_or_default().to_owned();
     let pardoned = tree.get("pardoned").and_then(Tree::as_bool).unwrap_or_default();

@@ -1,5 +1,5 @@
 //! What a state names that no run goes on from, since it was written for another configuration or in another version
-//! of the format. Its logins and leases are only revoked.
+//! of the format. Its logins and leases are only revoked, and refused logins are remembered.
 //!
 //! It is read field by field: whatever can be read is revoked, and the rest expires by itself.
 
@@ -31,7 +31,10 @@ pub(super) fn of(tree: &Tree, owns: bool) -> Kept {
     let leases = held.chain(entries(tree, "retiring")).filter_map(|entry| lease(entry).ok());
     let names = entries(tree, "untold").filter_map(Tree::as_str).map(str::to_owned);
     let untold: BTreeSet<String> = names.gather();
-    kept.snapshot = Snapshot { retiring: leases.collect(), untold, ..kept.snapshot };
+    // The server counts refused logins by account, whatever else the configuration says.
+    let refusals = present(tree, "refusals").and_then(|refusals| format::refusals_of(refusals).ok());
+    kept.refused_with = refusals.as_ref().and(string(tree, "refused_with").ok()).map(str::to_owned);
+    kept.snapshot = Snapshot { retiring: leases.collect(), untold, refusals, ..kept.snapshot };
     kept
 }
 

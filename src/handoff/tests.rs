@@ -151,7 +151,7 @@ fn another_pod_may_not_use_it_and_another_boot_is_told() {
 
 /// What the sample names, to be given back.
 fn strays(why: Unusable, same_clock: bool) -> Loaded {
-    let Kept { tokens, children, opened, snapshot, published, .. } = sample();
+    let Kept { tokens, children, opened, snapshot, published, refused_with, .. } = sample();
     let lease = |lease: KeptLease| KeptLease { renewable: false, undated: false, ..lease };
     let held = snapshot.secrets.into_iter().filter_map(|secret| secret.lease);
     let login = |token: KeptToken| KeptToken { renewable: false, undated: false, leaving: true, ..token };
@@ -159,9 +159,10 @@ fn strays(why: Unusable, same_clock: bool) -> Loaded {
         tokens: snapshot.tokens.into_iter().map(login).collect(),
         retiring: held.chain(snapshot.retiring).map(lease).collect(),
         untold: snapshot.untold,
+        refusals: snapshot.refusals,
         ..Snapshot::default()
     };
-    let kept = Kept { tokens, children, snapshot, opened, published, ..Kept::default() };
+    let kept = Kept { tokens, children, snapshot, opened, published, refused_with, ..Kept::default() };
     Loaded::Strays { kept: Box::new(kept), same_clock, why }
 }
 

@@ -114,6 +114,21 @@ fn what_is_gone_is_put_back_with_whatever_wakes_the_process_although_no_refresh_
     assert!(finished.stderr.contains("put back password"), "{}", finished.stderr);
 }
 
+/// The next minute's look is far away, and a probe may not say that what is gone is there.
+#[test]
+fn a_probe_notices_what_is_gone_and_has_it_put_back() {
+    let stage = Stage::new();
+    stage.put_password("one");
+    let _sidecar = stage.sidecar(&stage.config(SELDOM));
+    for name in ["..data", "password"] {
+        fs::remove_file(stage.space.join("secrets").join(name)).expect("removed");
+        let reply = stage.get("/readyz").expect("the sidecar listens");
+        assert!(reply.status == 503 || is_published(&stage), "{name}: {}", reply.text);
+        wait_until("the file", SOON, || is_published(&stage));
+        wait_until("to be ready", SOON, || stage.ready());
+    }
+}
+
 #[test]
 fn a_file_that_cannot_be_put_back_is_named_and_ready_is_not_said() {
     let stage = Stage::new();
@@ -143,6 +158,12 @@ fn a_folder_that_was_replaced_is_published_into_or_named_where_the_sandbox_forbi
         fs::create_dir(stage.space.join("secrets")).expect("made");
         if sandbox == "'off'" {
             wait_until("the file", SOON, || is_published(&stage));
+            let told =
+                || sidecar.stderr().contains("the folder was replaced, or something was mounted over it");
+            wait_until("the application's folder to be named", SOON, || {
+                let _probe = stage.get("/readyz");
+                told()
+            });
             continue;
         }
         wait_until("not to be ready", SOON, || !stage.ready());

@@ -141,6 +141,13 @@ fn a_token_that_somebody_else_keeps_is_shown_and_never_revoked() {
         config.replace(&own, &format!("auth: {{method: token_file, token_file: '{}'}}", given.display()));
     let sidecar = stage.sidecar(&config);
     assert_eq!(stage.read("token").as_deref(), Some(token.as_str()));
-    sidecar.stop().expect_code(0);
+    let without = config.replace(PLAIN, "files: [{path: password, secret: 'secret/web#password'}]\n");
+    stage.space.file("leasehold.yaml", without);
+    sidecar.signal(nix::sys::signal::Signal::SIGHUP);
+    wait_until("the sink to be missed", SOON, || {
+        sidecar.stderr().contains("it is not ours to revoke and lives on")
+    });
+    let finished = sidecar.stop().expect_code(0);
+    assert!(!finished.stderr.contains("logging in anew"), "{}", finished.stderr);
     assert!(own_name(&stage, &token).is_some());
 }

@@ -10,6 +10,7 @@ mod hand;
 mod handing_back;
 mod late;
 mod leaving;
+mod logins;
 mod looking;
 mod mounts;
 mod on_init;

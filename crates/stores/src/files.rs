@@ -104,6 +104,12 @@ impl Files {
                 );
                 return Failure::advised(FailureKind::Denied, why);
             }
+            Some(Errno::PERM)
+                if rustix::fs::accessat(CWD, &full, Access::READ_OK, AtFlags::empty()).is_ok() =>
+            {
+                let why = "openat2(2) is refused, as by the seccomp profile of a container runtime from before Linux 5.6: use a newer one";
+                (FailureKind::Local, why.to_owned())
+            }
             Some(Errno::ACCESS | Errno::PERM) => {
                 let uid = rustix::process::geteuid().as_raw();
                 (FailureKind::Denied, format!("{path} may not be read by our uid, {uid}"))

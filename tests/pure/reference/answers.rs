@@ -45,14 +45,18 @@ fn line(rule: &Rule) -> String {
     let status = if from == to { from.to_string() } else { format!("{from} to {to}") };
     let asked: Vec<&str> = rule.asked.iter().map(|asked| asked.name()).collect();
     let asked = if asked.is_empty() { "anything".to_owned() } else { asked.join(", ") };
-    let done = rule.means.map_or("it is an empty list", done);
+    let done = rule.means.map_or("it is an empty list", |kind| done(kind, rule.asked));
     let cells = [&status, rule.sign.name(), &asked, rule.why, done].map(cell);
     format!("| {} |\n", cells.join(" | "))
 }
 
-fn done(kind: FailureKind) -> &'static str {
+fn done(kind: FailureKind, asked: &[Asked]) -> &'static str {
     use FailureKind as K;
     match kind {
+        K::Unheard if asked.contains(&Asked::Login) => {
+            "an outage, with the same probes; the server may have refused and counted it, so where it locks accounts (see 400 to 401) it \
+             counts as refused after a login that was"
+        }
         K::Unreachable | K::Unheard | K::Unavailable => {
             "an outage: what is there stays, one probe every 1 s to 5 s (after half a minute 2 s to 10 s), all goes on when it is back"
         }
@@ -62,20 +66,26 @@ fn done(kind: FailureKind) -> &'static str {
         }
         K::Overloaded(_) => {
             "the path waits as long as it is told, 50 s at most and never past half of what its lease has left; a second path of \
-             the mount makes the mount wait; renewals go on"
+             the mount makes the mount wait; renewals go on; a login waits for 30 s at most, revocations together for 60 s"
         }
         K::Fault | K::NotYet | K::Nonsense | K::Redirected => {
             "what is there stays; asked again after 1 s, doubling up to 55 s"
         }
         K::Denied => {
-            "the token is looked up: a dead one is replaced, a living one is denied by policy and asks again"
+            "the token is looked up. A dead one is replaced. A living one is denied by policy: a read is asked again; a lease is renewed no \
+             more, and minted anew before its end; a revocation is asked again for three minutes"
         }
         K::Refused => {
-            "where the server locks accounts (approle, userpass, ldap): few tries, below its lockout; elsewhere asked again after 1 s, doubling up to 60 s"
+            "where the server may lock accounts (approle, userpass, ldap, and a mount of `method: path` that is not of a known method): \
+             three tries, then one in a quarter of an hour; elsewhere asked again after 1 s, doubling up to 60 s"
         }
-        K::Missing => "the file stays; asked again up to once a minute; init ends with 66",
+        K::Missing => {
+            "a read: the file stays; asked again up to once a minute; init ends with 66. A lease's renewal: it is minted anew. A token's \
+             renewal: another login. A revocation: it counts as done"
+        }
         K::Rejected => {
-            "a renewal: the lease is minted anew, once in its life; anything else: the file stays, and init ends with 66"
+            "a lease's renewal: it is minted anew, once in its life. A token's renewal: another login. A revocation: it counts as done. \
+             Anything else: the file stays, and init ends with 66"
         }
         K::Local | K::Unusable => "nothing is sent",
     }

@@ -17,6 +17,7 @@ use crate::interface::event::TokenFacts;
 use crate::interface::ids::{SecretId, TokenId};
 use crate::interface::view::NextAction;
 use crate::secrets::graph::{Held, Op, Step};
+use crate::secrets::schedule::MOST;
 use crate::tools::dice::pause;
 use crate::tools::timers::Timer;
 use crate::tools::work::Job;
@@ -29,7 +30,7 @@ use leasehold_base::time::Moment;
 const VERDICT: Duration = Duration::from_secs(5);
 /// The same for a secret that was denied before the look-up. An earlier look-up proves nothing about a second denial
 /// of a secret: the token may have died in between.
-const KNOWN_VERDICT: Duration = Duration::from_secs(60);
+const KNOWN_VERDICT: Duration = Duration::from_secs(30);
 /// How often a denial just after the login is put down to a standby that lags. The retries come after one, two and
 /// three more seconds.
 pub(crate) const LAG_TRIES: u32 = 3;
@@ -381,7 +382,7 @@ impl Engine {
         let known = node.trouble.as_ref().is_some_and(|trouble| trouble.kind == FailureKind::Denied);
         node.tries = if known { node.tries.saturating_add(1) } else { 1 };
         let minted = node.held.as_ref().is_some_and(Held::is_minted);
-        let later = now.after(pause(node.tries, Duration::from_secs(2), Duration::from_secs(60), draw));
+        let later = now.after(pause(node.tries, Duration::from_secs(2), MOST, draw));
         self.trouble(id, op, failure, true);
         // The denial may end while the lease lives: a standby catches up, or a person corrects the policy.
         let end = self.secret_expires(id).filter(|end| minted && *end > now);

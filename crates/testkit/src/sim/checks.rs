@@ -411,7 +411,8 @@ fn fresh(world: &World) -> Held {
             let quiet = set_wait(world, *file);
             let (version, changed, _) = entry.at(world.now);
             let awake = world.calm.max(world.started).max(world.asleep);
-            let due = (changed + setup.refresh).max(awake + patience(world)) + quiet;
+            let due =
+                (changed + setup.refresh).max(awake + patience(world)) + quiet + until_mended(world, *file);
             // What a file has only just begun to use is looked at then; what an earlier run had read within
             // `refresh` of it.
             let read = world.process.as_ref().and_then(|process| process.read.get(path));
