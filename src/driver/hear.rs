@@ -76,7 +76,7 @@ impl Driver {
             Ask::Alive(reply) => drop(reply.send(())),
             Ask::Ready(reply) if self.folder.has_changed() => {
                 self.asked.push(reply);
-                return Some(Event::Look);
+                return Some(Event::FolderChanged);
             }
             Ask::Ready(reply) => drop(reply.send(self.look())),
             Ask::Scrape(reply) => {

@@ -191,6 +191,7 @@ impl Engine {
                 self.refresh_some(&wanted);
             }
             Event::Look => self.inspect_all(Look::Now),
+            Event::FolderChanged => self.inspect_all(Look::AtOnce),
             Event::LookAt(unit) => self.want_look(unit, Look::Thorough),
             Event::Exposed => self.replace_login(),
             Event::Yield => self.yield_to_successor(),

@@ -35,6 +35,8 @@ pub(crate) enum Look {
     WithAnswers,
     /// A look now, without waiting for any server's answer, which may take long.
     Now,
+    /// The same, although the last look was a moment ago.
+    AtOnce,
     /// A look now, at every byte.
     Thorough,
 }
@@ -190,7 +192,7 @@ impl Engine {
         let now = self.now.moment;
         let watch = self.inspector.watch(id);
         let lately = watch.last.is_some_and(|at| at.until(now) < PAUSE);
-        if look == Look::Thorough || !lately {
+        if look >= Look::AtOnce || !lately {
             watch.want(look, Scope::All);
             self.shelf.touched.insert(id);
         }

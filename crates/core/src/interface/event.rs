@@ -163,6 +163,8 @@ pub enum Event {
     RefreshSome(Wanted),
     /// A minute is over, or the process is awake for another reason: published files may be checked.
     Look,
+    /// A name in the shared folder has changed, or the folder itself: by our own publish, or by another process.
+    FolderChanged,
     /// Another process may have changed what this unit has published. Every byte has to be compared.
     LookAt(UnitId),
     /// A sink left the configuration. An application that has read the current token there must not use it any

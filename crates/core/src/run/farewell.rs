@@ -203,7 +203,11 @@ impl Engine {
                 self.work.finish(&Job::RevokeToken(token), self.now.moment);
             }
             Event::Published { unit, result } => self.published_last(unit, result),
-            Event::Inspected { .. } | Event::Look | Event::LookAt(_) | Event::Exposed => {}
+            Event::Inspected { .. }
+            | Event::Look
+            | Event::FolderChanged
+            | Event::LookAt(_)
+            | Event::Exposed => {}
             Event::HandoffSaved(result) => self.handoff_closed(result),
             Event::Stop { .. } => self.stop_again(),
             Event::Signalled(signal) => self.signalled_while_leaving(signal),

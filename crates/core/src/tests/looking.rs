@@ -42,6 +42,8 @@ fn a_refresh_and_the_minute_look_as_well_but_not_without_a_pause() {
         assert_eq!(hand.looks, looks, "{event:?}");
         hand.give(Event::Refresh);
         assert_eq!(hand.looks, looks + 1, "{event:?}");
+        hand.give(Event::FolderChanged);
+        assert_eq!(hand.looks, looks + 2, "a sign that something has changed");
     }
 }
 
