@@ -1,5 +1,6 @@
 //! The engine by hand: one event at a time, for cases that are easier to read so than in a simulation.
 
+mod adopted;
 mod after_reboot;
 mod changes;
 mod doubting;

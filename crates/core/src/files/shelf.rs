@@ -9,6 +9,7 @@ use crate::interface::ids::{FileId, SecretId, UnitId};
 use crate::interface::policy::Policy;
 use crate::interface::policy::Wait;
 use crate::tools::few::Few;
+use crate::tools::steps::step;
 use leasehold_base::exit::Ending;
 use leasehold_base::time::Moment;
 
@@ -442,17 +443,16 @@ impl Shelf {
         }
     }
 
-    /// Returns the files that on disk may still depend on the former value of `id`, which `users` use now. If that
-    /// value came from an `earlier` run, so may every file that this run has not published yet.
-    pub(crate) fn still_made_of(&self, id: SecretId, users: &Few<FileId>, earlier: bool) -> BTreeSet<FileId> {
+    /// Returns the files that on disk may still depend on the former value of `id`, which `users` use now, as far as
+    /// this run knows what its files are made of.
+    pub(crate) fn still_made_of(&self, id: SecretId, users: &Few<FileId>) -> BTreeSet<FileId> {
         let former = self.former.range((id, FileId(0))..=(id, FileId(usize::MAX))).map(|(_, file)| file);
-        let unknown = self.unpublished.iter().filter(|_| earlier);
         let stale = |file: &&FileId| self.files[file.0].stale;
         let of = |file: &&FileId| {
             let file = &self.files[file.0];
             file.uses.contains(&id) || file.shown.contains(&id)
         };
-        users.iter().chain(former).filter(of).chain(unknown).filter(stale).copied().gather()
+        users.iter().chain(former).inspect(|_| step()).filter(of).filter(stale).copied().gather()
     }
 
     /// Replaces `gone` by `other`, which is the same secret and which `users` use.

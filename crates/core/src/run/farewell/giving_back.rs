@@ -1,6 +1,5 @@
 //! The end of a run revokes what the run minted: first the leases that do not end with their login, then the logins.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::{Farewell, LEAVING, Revoke};
@@ -8,6 +7,7 @@ use crate::engine::{Engine, Phase};
 use crate::interface::action::{Action, Level};
 use crate::interface::ids::{LeaseId, SecretId, TokenId};
 use crate::secrets::lease::Lease;
+use crate::secrets::retire::OnDisk;
 use crate::tools::timers::Timer;
 use crate::tools::work::Job;
 use leasehold_base::failure::{Failure, FailureKind};
@@ -62,7 +62,7 @@ impl Engine {
         let held = self.graph.iter().filter_map(|(_, node)| node.lease());
         let held: Vec<Lease> = held.filter(|lease| which(self, lease)).cloned().collect();
         for lease in held {
-            self.retirees.add(lease, None, BTreeSet::new());
+            self.retirees.add(lease, None, OnDisk::default());
         }
         let living = |lease: &Lease| lease.latest > now && which(self, lease);
         let leases: Vec<LeaseId> =
