@@ -15,6 +15,7 @@ mod mounts;
 mod on_init;
 mod pacing;
 mod showing;
+mod starting;
 mod stores;
 mod waiting;
 
