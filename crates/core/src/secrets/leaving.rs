@@ -10,6 +10,7 @@ use crate::secrets::lease::Lease;
 use crate::secrets::namespace;
 use crate::secrets::retire::{OnDisk, Retiree, Way};
 use crate::tools::dice::pause;
+use crate::tools::steps::step;
 use crate::tools::timers::Timer;
 use crate::tools::work::Job;
 use crate::upstream::login::Standing;
@@ -244,9 +245,11 @@ impl Engine {
     /// round. One alone asks in each round, and the others a moment later. One that was never asked for does not wait,
     /// since a policy can allow the leases of some paths alone.
     fn put_off_what_is_denied_too(&mut self, id: &LeaseId, at: Moment) {
-        let Some(denied) = self.retirees.get(id) else { return };
+        // Those that wait were denied less often, but at least once.
+        let Some(denied) = self.retirees.get(id).filter(|denied| denied.tries > 1) else { return };
         let (tries, ways) = (denied.tries, self.ways_to_revoke(&denied.lease));
         let waits = |one: &&Retiree| {
+            step();
             one.way == Way::Revoking
                 && (1..tries).contains(&one.tries)
                 && !self.work.is_under_way(&Job::RevokeLease(one.lease.id.clone()))

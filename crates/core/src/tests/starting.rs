@@ -20,17 +20,25 @@ struct Start {
     hand: Hand,
     /// So many logins fail before one is granted.
     failing_logins: usize,
-    /// The file whose secret does not exist.
-    missing: Option<usize>,
+    /// The files whose secrets do not exist.
+    missing: BTreeSet<usize>,
     /// The files whose secrets were read.
     held: BTreeSet<usize>,
+    published: usize,
     ended: Option<Result<(), Cause>>,
 }
 
 impl Start {
     fn new(policy: Policy) -> Self {
         let hand = Hand::new(policy);
-        Self { hand, failing_logins: 0, missing: None, held: BTreeSet::new(), ended: None }
+        Self {
+            hand,
+            failing_logins: 0,
+            missing: BTreeSet::new(),
+            held: BTreeSet::new(),
+            published: 0,
+            ended: None,
+        }
     }
 
     fn path(file: usize) -> String {
@@ -57,7 +65,7 @@ impl Start {
             Action::Ask(Question::Read { secret, token, request }) => {
                 let file = request.path.rsplit('/').next().and_then(|last| last.parse().ok());
                 let file: usize = file.expect("a number");
-                let result = match self.missing == Some(file) {
+                let result = match self.missing.contains(&file) {
                     true => Err(Failure::new(FailureKind::Missing, "nothing is there")),
                     false => {
                         self.held.insert(file);
@@ -67,6 +75,7 @@ impl Start {
                 self.hand.give(Event::Read { secret, token, sent, result })
             }
             Action::Publish { unit: UnitId(unit), files } => {
+                self.published += 1;
                 let published = Published { generation: 1, changed: files };
                 self.hand.give(Event::Published { unit: UnitId(unit), result: Ok(published) })
             }
@@ -124,7 +133,7 @@ fn a_login_that_failed_once_does_not_make_each_later_event_cost_a_look_at_all_fi
 #[test]
 fn a_secret_that_is_missing_does_not_make_each_later_event_cost_a_look_at_all_files() {
     assert_straight(|files| {
-        let mut start = Start { missing: Some(files / 2), ..Start::new(policy(INIT, files)) };
+        let mut start = Start { missing: BTreeSet::from([files / 2]), ..Start::new(policy(INIT, files)) };
         let steps = start.run(300);
         assert_eq!(start.ended, Some(Err(Cause::Missing)));
         assert_eq!(start.held.len(), files - 1, "all others were tried");
@@ -135,9 +144,21 @@ fn a_secret_that_is_missing_does_not_make_each_later_event_cost_a_look_at_all_fi
 #[test]
 fn a_secret_that_is_missing_ends_a_daemon_after_its_patience_and_costs_no_look_at_all_files_until_then() {
     assert_straight(|files| {
-        let mut start = Start { missing: Some(files / 2), ..Start::new(daemon(files)) };
+        let mut start = Start { missing: BTreeSet::from([files / 2]), ..Start::new(daemon(files)) };
         let steps = start.run(300);
         assert_eq!(start.ended, Some(Err(Cause::Missing)));
+        steps
+    });
+}
+
+#[test]
+fn a_secret_that_is_missing_does_not_make_each_later_failure_cost_a_look_at_all_that_failed_before() {
+    assert_straight(|files| {
+        let mut start = Start::new(policy(Mode::Daemon, files));
+        start.missing = (1..files).collect();
+        // All are tried within a second, and none a second time.
+        let steps = start.run(1);
+        assert_eq!(start.published, 1, "the first file alone");
         steps
     });
 }
