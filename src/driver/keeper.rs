@@ -177,6 +177,7 @@ impl Keeper {
     ) -> Result<(), HandoffError> {
         let (sent, ledger) = (&self.sent, &self.ledger);
         let Some(place) = &mut self.place else { return Ok(()) };
+        ledger.begin_write();
         let changes = engine.changes();
         let refused_with = sent.as_deref().filter(|_| changes.rest.refusals.is_some());
         let opened = place.opened.clone();
