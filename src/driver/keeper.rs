@@ -194,7 +194,12 @@ impl Keeper {
                 }
                 // A volume without room for another state may have room for a line.
                 Err(_) if place.handoff.can_append() => place.append(&changes, beside, store, ledger),
-                Err(why) => Err(why),
+                Err(why) => {
+                    // These changes are in no line, so none can go on from what is there, should that be in its place
+                    // again.
+                    place.handoff.begin_anew();
+                    Err(why)
+                }
             },
             false => place.append(&changes, beside, store, ledger),
         };

@@ -307,6 +307,66 @@ fn a_line_costs_as_much_as_what_it_says() {
     assert_eq!(length(&mut run, 3, "new-3"), one);
 }
 
+impl Run {
+    /// Makes these changes, and cannot write them down.
+    fn try_to_mint(&mut self, number: usize, lease: &str) {
+        let (secret, response) = leased(number, lease);
+        put(&mut self.kept, (secret.clone(), response));
+        let whole = self.kept.borrowed();
+        let of = |request: &&Request| secret.request == **request;
+        let responses = whole.responses.iter().copied().filter(|(request, _)| of(request)).collect();
+        let changes = Changes { secrets: vec![secret.clone()], ..self.changes() };
+        let line = Line { changes: &changes, beside: whole.beside, responses, published: &BTreeMap::new() };
+        self.handoff.append(&line).expect_err("there is no room");
+    }
+
+    fn lines(&mut self) -> &mut LineFile {
+        self.handoff.base.as_mut().and_then(|base| base.journal.as_mut()).expect("a journal")
+    }
+}
+
+/// A whole state needs more room than a line, so that a line must do once there is room for one again.
+#[test]
+fn a_line_that_could_not_be_written_comes_with_the_next_one() {
+    let dir = folder();
+    let mut run = Run::new(&dir);
+    // Its first line cannot be written: the journal cannot be made.
+    fs::create_dir(journal(&dir)).expect("room for a folder");
+    run.try_to_mint(3, "new-3");
+    fs::remove_dir(journal(&dir)).expect("it is empty");
+    assert!(!run.handoff.wants_whole());
+    run.mint(99, "new-99");
+    // A later line cannot be written: there is no room in the journal.
+    let file = run.lines().swap(File::create("/dev/full").expect("a device"));
+    run.try_to_mint(4, "new-4");
+    run.try_to_mint(5, "new-5");
+    run.lines().swap(file);
+    assert!(!run.handoff.wants_whole());
+    // A part of it is there all the same, which could not be cut off.
+    let mut left = fs::OpenOptions::new().append(true).open(journal(&dir)).expect("there");
+    let owed = run.handoff.base.as_ref().expect("a state").owed.clone();
+    left.write_all(&owed[..owed.len() - 10]).expect("there is room");
+    run.mint(6, "new-6");
+    let Run { handoff, kept } = run;
+    drop(handoff);
+    assert_eq!(next(&dir), found(kept, true));
+}
+
+#[test]
+fn only_a_whole_state_will_do_once_the_lines_that_could_not_be_written_are_as_long() {
+    let dir = folder();
+    let mut run = Run::new(&dir);
+    run.mint(99, "new-99");
+    run.lines().swap(File::create("/dev/full").expect("a device"));
+    for number in 0..200 {
+        if run.handoff.base.is_none() {
+            break;
+        }
+        run.try_to_mint(number % 60, &format!("new-{number}"));
+    }
+    assert!(run.handoff.base.is_none() && run.handoff.wants_whole());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, cases: 32, ..ProptestConfig::default() })]
 
