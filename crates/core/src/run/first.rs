@@ -57,6 +57,12 @@ impl Engine {
         self.first.state == FirstReady::Past
     }
 
+    /// Returns whether this run has published every file.
+    #[must_use]
+    pub fn is_all_published(&self) -> bool {
+        self.shelf.is_all_published()
+    }
+
     /// Records the first readiness, or ends a run that a service manager waits for in vain.
     pub(crate) fn settle_first(&mut self) {
         if self.was_ready() || self.policy.mode != Mode::Daemon {
