@@ -173,13 +173,13 @@ impl Kept {
     fn borrowed(&self) -> Whole<'_> {
         let beside = Beside {
             tokens: &self.tokens,
-            children: &self.children,
             mounts: &self.mounts,
             refused_with: self.refused_with.as_deref(),
             opened: self.opened.as_deref(),
         };
         let responses = self.responses.iter().collect();
-        Whole { snapshot: &self.snapshot, beside, responses, published: &self.published }
+        let (snapshot, children) = (&self.snapshot, &self.children);
+        Whole { snapshot, beside, children, responses, published: &self.published }
     }
 }
 
