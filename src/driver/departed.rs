@@ -17,7 +17,6 @@ use super::files::{Files, Shared, Where};
 use super::ledger::Ledger;
 use crate::config::plan::{FilePlan, FileSource, Plan, Target};
 use crate::core::event::Event;
-use crate::core::view::Readiness;
 use crate::handoff::Handoff;
 use crate::observe::clock;
 use crate::publish::{Attributes, Found, Listed, Look, PublishError};
@@ -191,7 +190,7 @@ impl Driver {
         if self.departed.is_empty() {
             return;
         }
-        let waits = matches!(self.engine.outlook(clock::now()).readiness, Readiness::NotRendered { .. });
+        let waits = !self.engine.is_all_published();
         if !waits || (at_the_end && self.plan.handoff.is_none()) {
             for departed in std::mem::take(&mut self.departed) {
                 self.keeper.ledger().forget(&departed.path);

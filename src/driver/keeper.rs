@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Driver;
+use super::children::Children;
 use super::credentials::Credentials;
 use super::ledger::Ledger;
 use super::store::Store;
@@ -48,8 +49,15 @@ struct OpenHandoff {
     whole: Moment,
 }
 
-/// The tokens of logins, and the tokens that templates have made.
-type Tokens<'a> = (&'a BTreeMap<TokenId, Secret>, &'a BTreeMap<LeaseId, Secret>);
+/// The lists from which a whole state takes everything, and a line what has changed.
+struct Lists<'a> {
+    store: &'a Store,
+    ledger: &'a Ledger,
+    /// The tokens that templates have made.
+    children: &'a BTreeMap<LeaseId, Secret>,
+    /// Those of them that were made since the last write, or are gone.
+    changed: BTreeMap<LeaseId, Option<Secret>>,
+}
 
 /// What an earlier run left.
 #[derive(Default)]
@@ -177,31 +185,38 @@ impl Keeper {
     pub(super) fn save(
         &mut self,
         engine: &mut Engine,
-        tokens: Tokens<'_>,
+        (tokens, children): (&BTreeMap<TokenId, Secret>, &mut Children),
         store: &Store,
         mounts: &[Mount],
     ) -> Result<(), HandoffError> {
         let (sent, ledger) = (&self.sent, &self.ledger);
         let Some(place) = &mut self.place else { return Ok(()) };
+        ledger.begin_write();
         let changes = engine.changes();
         let refused_with = sent.as_deref().filter(|_| changes.rest.refusals.is_some());
         let opened = place.opened.clone();
-        let (tokens, children) = tokens;
-        let beside = Beside { tokens, children, mounts, refused_with, opened: opened.as_deref() };
+        let beside = Beside { tokens, mounts, refused_with, opened: opened.as_deref() };
+        let changed = children.take_changes();
+        let lists = Lists { store, ledger, children: children.all(), changed };
         let now = clock::moment();
         let (last, old) = (engine.is_leaving(), place.whole.until(now) > OLD);
         let saved = match last || old || place.handoff.wants_whole() {
-            true => match place.replace(&engine.snapshot(), beside, store, ledger, last) {
+            true => match place.replace(&engine.snapshot(), beside, &lists, last) {
                 Ok(()) => {
                     place.whole = now;
                     self.took_much = place.handoff.is_large();
                     Ok(())
                 }
                 // A volume without room for another state may have room for a line.
-                Err(_) if place.handoff.can_append() => place.append(&changes, beside, store, ledger),
-                Err(why) => Err(why),
+                Err(_) if place.handoff.can_append() => place.append(&changes, beside, &lists),
+                Err(why) => {
+                    // These changes are in no line, so none can go on from what is there, should that be in its place
+                    // again.
+                    place.handoff.begin_anew();
+                    Err(why)
+                }
             },
-            false => place.append(&changes, beside, store, ledger),
+            false => place.append(&changes, beside, &lists),
         };
         ledger.written(saved.is_ok());
         saved
@@ -237,13 +252,13 @@ impl OpenHandoff {
         &mut self,
         snapshot: &Snapshot,
         beside: Beside<'_>,
-        store: &Store,
-        ledger: &Ledger,
+        lists: &Lists<'_>,
         last: bool,
     ) -> Result<(), HandoffError> {
-        let answers = answers(store, snapshot.secrets.iter().map(|secret| &secret.request));
-        let published = ledger.files();
-        let whole = Whole { snapshot, beside, responses: borrowed(&answers), published: &published };
+        let answers = answers(lists.store, snapshot.secrets.iter().map(|secret| &secret.request));
+        let (children, published) = (lists.children, lists.ledger.files());
+        let whole =
+            Whole { snapshot, beside, children, responses: borrowed(&answers), published: &published };
         self.handoff.replace(&self.binding, &whole, last)
     }
 
@@ -251,12 +266,11 @@ impl OpenHandoff {
         &mut self,
         changes: &Changes,
         beside: Beside<'_>,
-        store: &Store,
-        ledger: &Ledger,
+        lists: &Lists<'_>,
     ) -> Result<(), HandoffError> {
-        let answers = answers(store, changes.secrets.iter().map(|secret| &secret.request));
-        let published = ledger.changes();
-        let line = Line { changes, beside, responses: borrowed(&answers), published: &published };
+        let answers = answers(lists.store, changes.secrets.iter().map(|secret| &secret.request));
+        let (children, published) = (&lists.changed, lists.ledger.changes());
+        let line = Line { changes, beside, children, responses: borrowed(&answers), published: &published };
         self.handoff.append(&line)
     }
 }
@@ -295,7 +309,7 @@ impl Driver {
 
     /// Writes the handoff.
     pub(super) fn save(&mut self) -> Result<(), HandoffError> {
-        let tokens = (self.requests.tokens(), self.requests.children());
+        let tokens = self.requests.for_handoff();
         let saved = self.keeper.save(&mut self.engine, tokens, &self.store, &self.client.mounts());
         if std::mem::take(&mut self.keeper.took_much) {
             self.rest.owe_heap();

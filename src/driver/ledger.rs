@@ -20,6 +20,8 @@ struct Entries {
     publishing: usize,
     /// The files whose state is not in the handoff yet.
     changed: BTreeSet<PathBuf>,
+    /// Those of them that the write under way is to bring into the handoff.
+    writing: BTreeSet<PathBuf>,
     /// The last write of the handoff failed.
     unwritten: bool,
 }
@@ -33,16 +35,23 @@ impl Ledger {
 
     /// Returns all files, for the handoff.
     pub(super) fn files(&self) -> Vec<Listed> {
-        let mut entries = self.entries();
-        entries.changed.clear();
-        entries.files.values().cloned().collect()
+        self.entries().files.values().cloned().collect()
     }
 
-    /// Returns what has changed since the handoff was written: the state of each file now, or that it is gone.
-    pub(super) fn changes(&self) -> BTreeMap<PathBuf, Option<Listed>> {
+    /// Begins a write of the handoff, which ends with [`written`](Self::written). A file that another thread adds
+    /// meanwhile may be too late for this write, and is left for the next one.
+    pub(super) fn begin_write(&self) {
         let mut entries = self.entries();
         let changed = std::mem::take(&mut entries.changed);
-        changed.into_iter().map(|path| (path.clone(), entries.files.get(&path).cloned())).gather()
+        entries.writing.extend(changed);
+    }
+
+    /// Returns what the write under way has to bring into the handoff: the state of each file now, or that it is
+    /// gone. A line that is written because there was no room for a whole state has the same.
+    pub(super) fn changes(&self) -> BTreeMap<PathBuf, Option<Listed>> {
+        let entries = self.entries();
+        let state = |path: &PathBuf| (path.clone(), entries.files.get(path).cloned());
+        entries.writing.iter().map(state).gather()
     }
 
     /// Records that `bytes` are in the file at `path`.
@@ -81,9 +90,14 @@ impl Ledger {
         entries.publishing == 0 && (entries.unwritten || !entries.changed.is_empty())
     }
 
-    /// Records whether the handoff was written.
+    /// Records whether the handoff was written. If it was not, the next write has to bring the same files.
     pub(super) fn written(&self, is_written: bool) {
-        self.entries().unwritten = !is_written;
+        let mut entries = self.entries();
+        entries.unwritten = !is_written;
+        let writing = std::mem::take(&mut entries.writing);
+        if !is_written {
+            entries.changed.extend(writing);
+        }
     }
 
     fn entries(&self) -> MutexGuard<'_, Entries> {
@@ -110,7 +124,7 @@ mod tests {
         };
         (0..2).for_each(|_| ledger.begin());
         assert_eq!([publish("a", "1"), publish("b", "1")], [false, true]);
-        ledger.files();
+        ledger.begin_write();
         ledger.written(true);
         ledger.begin();
         assert!(!publish("a", "1"), "nothing has changed");
@@ -119,5 +133,30 @@ mod tests {
         assert_eq!(ledger.files().len(), 2);
         ledger.forget(&dir.path().join("a"));
         assert_eq!(ledger.files().len(), 1);
+    }
+    #[test]
+    fn a_file_stays_to_be_written_until_a_write_has_succeeded() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let ledger = Ledger::default();
+        let publish = |name: &str| {
+            let path = dir.path().join(name);
+            let mut file = SingleFile::open(&path, 0o750, false).expect("a place");
+            let attributes = Attributes { mode: 0o600, uid: None, gid: None };
+            file.publish(&"1".into(), &attributes).expect("published");
+            ledger.note(&path, &file, &"1".into());
+            path
+        };
+        let written: Vec<PathBuf> = vec![publish("a")];
+        ledger.begin_write();
+        assert_eq!(ledger.files().len(), 1, "for a whole state, for which there is no room");
+        let changes = |ledger: &Ledger| ledger.changes().into_keys().collect::<Vec<_>>();
+        assert_eq!(changes(&ledger), written, "for the line in its place");
+        ledger.written(false);
+        ledger.begin_write();
+        assert_eq!(changes(&ledger), written, "for the next line, since that one failed, too");
+        let late = publish("b");
+        ledger.written(true);
+        ledger.begin_write();
+        assert_eq!(changes(&ledger), [late], "it was published after the write began");
     }
 }

@@ -6,6 +6,7 @@
 
 mod certificates;
 mod child;
+mod children;
 mod chores;
 mod credentials;
 mod departed;
@@ -413,7 +414,7 @@ impl Driver {
             }
             Answer::Event(event) => {
                 if let Event::LeaseRevoked { lease, result: Ok(()) } = &*event {
-                    self.requests.drop_child(lease);
+                    self.requests.children_mut().drop(lease);
                 }
                 *event
             }

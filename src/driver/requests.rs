@@ -3,7 +3,7 @@
 //! Tokens live here, under the numbers that the core gave to their logins. They are dropped (and wiped) when the core
 //! says so.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::process::ExitStatus;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -13,6 +13,7 @@ use futures_util::StreamExt as _;
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::FuturesUnordered;
 
+use super::children::Children;
 use super::pace::Pace;
 use super::silence::Silence;
 use crate::config::plan::RateLimit;
@@ -29,8 +30,6 @@ use leasehold_base::response::Response;
 use leasehold_base::time::Moment;
 use leasehold_stores::{Settings, Store};
 
-/// Up to this many tokens that templates have made are kept without a check whether the core still knows them.
-const FEW: usize = 16;
 /// More requests under way than this are many.
 const CROWD: usize = 4;
 
@@ -80,10 +79,7 @@ pub(super) struct Requests {
     /// By [`StoreId`].
     stores: Rc<[Store]>,
     tokens: BTreeMap<TokenId, Secret>,
-    /// Tokens that templates have made: leases to the core, which are renewed and revoked with themselves.
-    children: BTreeMap<LeaseId, Secret>,
-    /// Once there are this many, the tokens that the core no longer knows are dropped.
-    most_children: usize,
+    children: Children,
     pace: Option<Pace>,
     /// The same for each store, by [`StoreId`].
     store_paces: Vec<Option<Pace>>,
@@ -104,8 +100,7 @@ impl Requests {
             client,
             stores,
             tokens,
-            most_children: FEW,
-            children,
+            children: Children::of(children),
             pace: limits.vault.map(Pace::new),
             store_paces: limits.stores.iter().map(|store| store.rate_limit.map(Pace::new)).collect(),
             silence: Silence::default(),
@@ -114,7 +109,7 @@ impl Requests {
         }
     }
 
-    /// The tokens, for the handoff.
+    /// The tokens of logins.
     pub(super) fn tokens(&self) -> &BTreeMap<TokenId, Secret> {
         &self.tokens
     }
@@ -127,33 +122,22 @@ impl Requests {
     /// Takes over the tokens of another run, and those that templates have made in it.
     pub(super) fn adopt(&mut self, tokens: BTreeMap<TokenId, Secret>, children: BTreeMap<LeaseId, Secret>) {
         self.tokens.extend(tokens);
-        self.children.extend(children);
+        self.children.adopt(children);
     }
 
-    /// The tokens that templates have made, for the handoff.
-    pub(super) fn children(&self) -> &BTreeMap<LeaseId, Secret> {
+    /// The tokens that templates have made.
+    pub(super) fn children(&self) -> &Children {
         &self.children
     }
 
-    /// Keeps a token that a template has made. In the long run, tokens that the core has not `known` any more are
-    /// dropped.
-    pub(super) fn keep_child(
-        &mut self,
-        lease: LeaseId,
-        child: Secret,
-        known: impl Fn() -> BTreeSet<LeaseId>,
-    ) {
-        if self.children.len() >= self.most_children {
-            let known = known();
-            self.children.retain(|lease, _| known.contains(lease));
-            self.most_children = FEW.max(self.children.len() * 2);
-        }
-        self.children.insert(lease, child);
+    /// The tokens of logins and those that templates have made, for the handoff.
+    pub(super) fn for_handoff(&mut self) -> (&BTreeMap<TokenId, Secret>, &mut Children) {
+        (&self.tokens, &mut self.children)
     }
 
-    /// Drops a token that a template has made, since it is revoked.
-    pub(super) fn drop_child(&mut self, lease: &LeaseId) {
-        self.children.remove(lease);
+    /// The tokens that templates have made, to be changed.
+    pub(super) fn children_mut(&mut self) -> &mut Children {
+        &mut self.children
     }
 
     /// Drops a token.

@@ -83,7 +83,7 @@ impl VaultServer {
             }
             Answer::Event(event) => {
                 if let Event::LeaseRevoked { lease, result: Ok(()) } = &*event {
-                    self.requests.drop_child(lease);
+                    self.requests.children_mut().drop(lease);
                 }
                 *event
             }
@@ -107,7 +107,7 @@ impl VaultServer {
         Kept {
             responses: snapshot.secrets.iter().filter_map(|secret| answer(&secret.request)).collect(),
             tokens: self.requests.tokens().clone(),
-            children: self.requests.children().clone(),
+            children: self.requests.children().all().clone(),
             mounts: self.client.mounts(),
             snapshot,
             ..Kept::default()
@@ -199,7 +199,8 @@ fn take_child(
     let own = requests.tokens().get(&asked);
     let Some(lease) = crate::vault::child::of(request, response, own) else { return };
     if let Some(auth) = &response.auth {
-        requests.keep_child(lease.id.clone(), auth.client_token.clone(), || engine.lease_ids());
+        let children = requests.children_mut();
+        children.keep(lease.id.clone(), auth.client_token.clone(), || engine.lease_ids());
     }
     facts.lease = Some(lease);
 }

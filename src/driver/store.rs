@@ -1,8 +1,11 @@
 //! Keeps the answers of the server, each under the one resolved form of its request.
 
+mod ways;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use self::ways::Ways;
 use super::Driver;
 use crate::core::Engine;
 use crate::core::event::{Life, ReadFacts};
@@ -17,10 +20,10 @@ use leasehold_base::time::Moment;
 pub(super) struct Store {
     answers: HashMap<Request, Arc<Response>>,
     /// The resolved form of each written request: `secret/web` → `secret/data/web`.
-    resolved: HashMap<Request, Request>,
+    resolved: Ways,
     /// For each request that has moved on the server and was not read there yet, the request under which its last
     /// good answer is kept.
-    moved: HashMap<Request, Request>,
+    moved: Ways,
 }
 
 impl Store {
@@ -29,29 +32,27 @@ impl Store {
         let before = self.place(&written).clone();
         if before == resolved {
             // It has moved back before it was read at the place that it was thought to have moved to.
-            self.moved.retain(|_, from| *from != resolved);
+            self.moved.remove_to(&resolved);
         }
-        let known = before == resolved || self.moved.get(&resolved) == Some(&before);
+        let known = before == resolved || self.moved.target(&resolved) == Some(&before);
         if !known && self.answers.contains_key(&before) {
             // Other ways of writing it move along. A request in its former form means another secret, if there is
             // one.
             self.resolved.remove(&before);
-            for target in self.resolved.values_mut().filter(|target| **target == before) {
-                *target = resolved.clone();
-            }
+            self.resolved.turn(&before, &resolved);
             if self.answers.contains_key(&resolved) {
                 self.answers.remove(&before);
             } else {
-                self.moved.insert(resolved.clone(), before);
+                self.moved.put(resolved.clone(), before);
             }
         }
-        self.resolved.insert(written, resolved);
+        self.resolved.put(written, resolved);
     }
 
     /// Returns the request under which the answer to this one is kept.
     fn place<'a>(&'a self, written: &'a Request) -> &'a Request {
-        let resolved = self.resolved.get(written).unwrap_or(written);
-        self.moved.get(resolved).unwrap_or(resolved)
+        let resolved = self.resolved.target(written).unwrap_or(written);
+        self.moved.target(resolved).unwrap_or(resolved)
     }
 
     /// Keeps an answer. `vault::facts` has compared it with the one before.
@@ -68,7 +69,7 @@ impl Store {
         if let Some(before) = self.moved.remove(resolved) {
             self.answers.remove(&before);
         }
-        self.resolved.retain(|_, target| target != resolved);
+        self.resolved.remove_to(resolved);
     }
 }
 
@@ -154,7 +155,31 @@ mod tests {
         store.resolve(read("kv/web"), read("kv/web"));
         assert!(store.get(&read("kv/web")).is_some(), "and back");
         store.forget(&read("kv/web"));
-        assert!(store.answers.is_empty() && store.moved.is_empty());
+        assert!(store.answers.is_empty() && store.moved.is_empty() && store.resolved.is_empty());
+    }
+
+    /// Returns how many ways are looked at while so many secrets move with their mount, and are forgotten.
+    fn looks(number: usize) -> usize {
+        let mut store = Store::default();
+        let path = |index: usize| read(&format!("kv/{index}"));
+        let moved = |index: usize| read(&format!("kv/data/{index}"));
+        for index in 0..number {
+            store.resolve(path(index), path(index));
+            store.put(path(index), answer("a"));
+        }
+        for index in 0..number {
+            store.resolve(path(index), moved(index));
+            store.put(moved(index), answer("b"));
+        }
+        (0..number).for_each(|index| store.forget(&moved(index)));
+        assert!(store.answers.is_empty() && store.moved.is_empty() && store.resolved.is_empty());
+        store.resolved.looks + store.moved.looks
+    }
+
+    #[test]
+    fn a_secret_that_moves_or_is_forgotten_costs_no_look_at_the_others() {
+        let (few, many) = (looks(20), looks(40));
+        assert!(few > 0 && many <= 2 * few, "{few} and {many}");
     }
 
     #[test]

@@ -74,6 +74,8 @@ struct Base {
     header: Vec<u8>,
     /// The journal, once it has a line.
     journal: Option<LineFile>,
+    /// The lines that could not be written. The next write begins with them, since later ones go on from them.
+    owed: Zeroizing<Vec<u8>>,
     /// What a line may leave out, because it has not changed.
     noted: write::Noted,
     /// The length of the journal, in bytes, at which the state is to be written as a whole again.
@@ -171,13 +173,13 @@ impl Kept {
     fn borrowed(&self) -> Whole<'_> {
         let beside = Beside {
             tokens: &self.tokens,
-            children: &self.children,
             mounts: &self.mounts,
             refused_with: self.refused_with.as_deref(),
             opened: self.opened.as_deref(),
         };
         let responses = self.responses.iter().collect();
-        Whole { snapshot: &self.snapshot, beside, responses, published: &self.published }
+        let (snapshot, children) = (&self.snapshot, &self.children);
+        Whole { snapshot, beside, children, responses, published: &self.published }
     }
 }
 
@@ -334,7 +336,8 @@ impl Handoff {
             self.has_journal = LineFile::remove(&journal::path(&self.path)).is_err();
         }
         let noted = write::Noted::of(whole.snapshot, whole.beside);
-        self.base = open.then_some(Base { header, journal: None, noted, most: length });
+        self.base =
+            open.then_some(Base { header, journal: None, owed: Zeroizing::default(), noted, most: length });
         Ok(())
     }
 
@@ -362,33 +365,44 @@ impl Handoff {
     /// Writes down what has changed since the last write.
     ///
     /// # Errors
-    /// It is not written down. What was there before is still there.
+    /// It is not written down. What was there before is still there, and the next line brings this one along.
     pub fn append(&mut self, line: &Line<'_>) -> Result<(), HandoffError> {
         let too_large = HandoffError::TooLarge(self.path.clone());
-        // If this fails, no later line can go on from what is there, since this one would be missing.
-        let mut base = self.base.take().ok_or_else(|| too_large.clone())?;
+        let Some(mut base) = self.base.take() else { return Err(too_large) };
         let bytes = write::line(line, &mut base.noted);
+        leasehold_base::tree::append(&bytes, &mut base.owed);
         let length = base.journal.as_ref().map_or(0, LineFile::length);
-        if length + bytes.len() as u64 > MAX_BYTES {
+        if length + base.owed.len() as u64 > MAX_BYTES {
             return Err(too_large);
         }
-        match &mut base.journal {
-            Some(journal) => journal.append(&bytes)?,
-            None => {
-                self.has_journal = true;
-                let mut first = Zeroizing::new(Vec::with_capacity(base.header.len() + bytes.len()));
-                first.extend_from_slice(&base.header);
-                first.extend_from_slice(&bytes);
-                let path = journal::path(&self.path);
-                base.journal = Some(LineFile::create(&path, FOLDER_MODE, self.require_tmpfs, &first)?);
-            }
+        if let Err(why) = self.write_owed(&mut base) {
+            // Once that much is owed, a whole state is no longer, and no later line goes on from what is there.
+            self.base = Some(base).filter(|base| (base.owed.len() as u64) < base.most);
+            return Err(why.into());
         }
+        base.owed = Zeroizing::default();
         if length >= base.most {
             // The state could not be replaced when that was due, for instance because there is no room for another
             // one. That must not be tried again with each line.
             base.most = length.saturating_mul(2);
         }
         self.base = Some(base);
+        Ok(())
+    }
+
+    /// Writes the lines that are owed behind those of the journal. A failure may leave a part of them there, and the
+    /// next try is written over that part. It begins with the same bytes, so wherever it is cut off, the file ends with
+    /// a part of these lines and nothing else.
+    fn write_owed(&mut self, base: &mut Base) -> Result<(), PublishError> {
+        if let Some(journal) = &mut base.journal {
+            return journal.append(&base.owed);
+        }
+        self.has_journal = true;
+        let mut first = Zeroizing::new(Vec::with_capacity(base.header.len() + base.owed.len()));
+        first.extend_from_slice(&base.header);
+        first.extend_from_slice(&base.owed);
+        let path = journal::path(&self.path);
+        base.journal = Some(LineFile::create(&path, FOLDER_MODE, self.require_tmpfs, &first)?);
         Ok(())
     }
 

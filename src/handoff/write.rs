@@ -1,7 +1,7 @@
 //! The state as bytes: as a whole, or as one line of what has changed. Only what is being written at the moment
 //! exists as a tree, so that a large state is not in memory three times.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use zeroize::Zeroizing;
@@ -28,8 +28,6 @@ pub(super) const SMALL: usize = 16 << 10;
 pub struct Beside<'a> {
     /// The tokens of the logins.
     pub tokens: &'a BTreeMap<TokenId, Secret>,
-    /// The tokens that templates have made.
-    pub children: &'a BTreeMap<LeaseId, Secret>,
     /// The mounts that are known.
     pub mounts: &'a [Mount],
     /// The state of the credential files when the last login was sent, if that was refused.
@@ -45,6 +43,8 @@ pub struct Whole<'a> {
     pub snapshot: &'a Snapshot,
     /// What is kept beside it.
     pub beside: Beside<'a>,
+    /// The tokens that templates have made.
+    pub children: &'a BTreeMap<LeaseId, Secret>,
     /// The answers to the snapshot's requests.
     pub responses: Vec<(&'a Request, &'a Response)>,
     /// The absolute files.
@@ -58,6 +58,8 @@ pub struct Line<'a> {
     pub changes: &'a Changes,
     /// Everything that is kept beside the snapshot.
     pub beside: Beside<'a>,
+    /// The tokens that templates have made since, or that are gone.
+    pub children: &'a BTreeMap<LeaseId, Option<Secret>>,
     /// The answers of the secrets that have changed.
     pub responses: Vec<(&'a Request, &'a Response)>,
     /// The absolute files that were published, or are gone.
@@ -66,15 +68,12 @@ pub struct Line<'a> {
 
 /// What a line leaves out as long as it does not change.
 #[derive(Debug, Default)]
-pub(super) struct Noted {
-    rest: Vec<(&'static str, Tree)>,
-    children: BTreeSet<LeaseId>,
-}
+pub(super) struct Noted(Vec<(&'static str, Tree)>);
 
 impl Noted {
     /// Records what the state says from now on.
     pub(super) fn of(rest: &Snapshot, beside: Beside<'_>) -> Self {
-        Self { rest: fields(rest, beside), children: beside.children.keys().cloned().collect() }
+        Self(fields(rest, beside))
     }
 }
 
@@ -123,7 +122,7 @@ pub(super) fn whole(whole: &Whole<'_>, binding: &Binding, last: bool) -> (Zeroiz
     for (name, value) in &single {
         out.field(name, value);
     }
-    out.list("children", whole.beside.children.iter().map(child_tree));
+    out.list("children", whole.children.iter().map(child_tree));
     out.list("published", whole.published.iter().map(published::entry));
     out.list("responses", whole.responses.iter().map(response_tree));
     out.list("retiring", whole.snapshot.retiring.iter().map(lease_tree));
@@ -137,13 +136,13 @@ pub(super) fn whole(whole: &Whole<'_>, binding: &Binding, last: bool) -> (Zeroiz
 pub(super) fn line(line: &Line<'_>, noted: &mut Noted) -> Zeroizing<Vec<u8>> {
     let mut out = Object::default();
     let now = Noted::of(&line.changes.rest, line.beside);
-    for (name, value) in &now.rest {
-        let before = noted.rest.iter().find(|(before, _)| before == name);
+    for (name, value) in &now.0 {
+        let before = noted.0.iter().find(|(before, _)| before == name);
         if before.is_none_or(|(_, before)| before != value) {
             out.field(name, value);
         }
     }
-    let children = line.beside.children.iter().filter(|(lease, _)| !noted.children.contains(*lease));
+    let children = line.children.iter().filter_map(|(lease, child)| Some((lease, child.as_ref()?)));
     out.list_where_any("children", children.map(child_tree));
     let listed = line.published.values().flatten();
     out.list_where_any("published", listed.map(published::entry));
@@ -152,8 +151,8 @@ pub(super) fn line(line: &Line<'_>, noted: &mut Noted) -> Zeroizing<Vec<u8>> {
     out.list_where_any("secrets", line.changes.secrets.iter().map(secret_tree));
     let gone_files = line.published.iter().filter(|(_, listed)| listed.is_none());
     let mut gone = Object::default();
-    let ended = noted.children.difference(&now.children);
-    gone.list_where_any("children", ended.map(|lease| text(&lease.0)));
+    let ended = line.children.iter().filter(|(_, child)| child.is_none());
+    gone.list_where_any("children", ended.map(|(lease, _)| text(&lease.0)));
     gone.list_where_any("published", gone_files.map(|(path, _)| published::path(path)));
     gone.list_where_any("retiring", line.changes.retired.iter().map(|lease| text(&lease.0)));
     gone.list_where_any("secrets", line.changes.dropped.iter().map(request_tree));

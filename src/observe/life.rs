@@ -121,7 +121,8 @@ impl Life {
     fn ends(&mut self, outlook: &Outlook) -> Vec<Line> {
         let over = outlook.troubled.iter().filter(|one| matches!(one.health, Health::Expired(_)));
         let over: Vec<&TroubledFile> = over.collect();
-        self.expired.retain(|name| over.iter().any(|one| one.name == *name));
+        let names: BTreeSet<&str> = over.iter().map(|one| one.name.as_str()).collect();
+        self.expired.retain(|name| names.contains(name.as_str()));
         let new = over.into_iter().filter(|one| self.expired.insert(one.name.clone()));
         let why = |one: &TroubledFile| match (&one.error, readiness::login_clause(outlook), &outlook.outage) {
             (Some(fault), _, _) => fault.text.clone(),
@@ -157,7 +158,8 @@ impl Life {
     fn stays(&mut self, outlook: &Outlook) -> Vec<Line> {
         let now = outlook.now;
         let troubles = troubles(outlook);
-        self.lasting.retain(|key, _| troubles.iter().any(|one| one.key == *key));
+        let keys: BTreeSet<&str> = troubles.iter().map(|one| one.key.as_str()).collect();
+        self.lasting.retain(|key, _| keys.contains(key.as_str()));
         let mut lines = Vec::new();
         for Trouble { key, since, level, what, why, failures } in troubles {
             let first = Lasting { since: since.unwrap_or(now), said: now, failures };

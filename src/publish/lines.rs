@@ -76,6 +76,12 @@ impl LineFile {
         }
     }
 
+    /// Writes to another file from now on, such as one without room. Returns the one before.
+    #[cfg(test)]
+    pub(crate) fn swap(&mut self, file: File) -> File {
+        std::mem::replace(&mut self.file, file)
+    }
+
     /// Returns the length of the file, in bytes.
     pub(crate) fn length(&self) -> u64 {
         self.length

@@ -9,8 +9,11 @@ use std::time::Duration;
 
 use leasehold::core::event::Event;
 use leasehold::core::policy::{FirstReady, Mode};
+use leasehold::core::view::{Counters, Health, Outlook, Readiness, TroubledFile, Unheard};
 use leasehold::functions;
+use leasehold::observe::life::Life;
 use leasehold::template::Template;
+use leasehold_base::time::Moment;
 
 use crate::instructions::{World, count_in, plan, workload};
 use crate::support::{have, need};
@@ -51,6 +54,9 @@ const WAITED_FOR: &str = "files that a service manager waits for";
 /// The case whose text is a template of so many calls, and not a configuration.
 const CALLS: &str = "calls of a template";
 
+/// The case that is a look at so many files that have expired, and at as many notifiers that cannot be reached.
+const LOOKS: &str = "looks at files that have expired";
+
 fn files(number: usize, path: &str, secret: &str) -> String {
     let file = |index| format!("- {{path: '{path}{index}', secret: '{secret}{index}#username'}}\n");
     let file = |index| {
@@ -87,6 +93,38 @@ fn counted_calls(text: &str) -> usize {
     template.calls().len() + template.fields_of("secret").len()
 }
 
+#[inline(never)]
+fn counted_looks(outlook: &Outlook) -> usize {
+    let mut life = Life::default();
+    life.look(outlook).len() + life.look(outlook).len()
+}
+
+fn expired(number: usize) -> Outlook {
+    let now = Moment::new(Duration::from_secs(1000));
+    let file = |index| TroubledFile {
+        name: format!("application-{index:05}.env"),
+        health: Health::Expired(now),
+        error: None,
+        failures: 0,
+    };
+    let notifier = |index| Unheard { name: format!("application-{index:05}"), why: "no".into(), failures: 1 };
+    Outlook {
+        now,
+        readiness: Readiness::Expired { file: String::new(), why: String::new() },
+        until: None,
+        logged_out: None,
+        login: None,
+        outage: None,
+        silence: None,
+        away: Vec::new(),
+        files: number,
+        troubled: (0..number).map(file).collect(),
+        notifiers: number,
+        unheard: (0..number).map(notifier).collect(),
+        counters: Counters::default(),
+    }
+}
+
 /// Does what is counted: `WORKLOAD` is the name of a case and a number.
 fn run(workload: &str) {
     let (name, number) = workload.rsplit_once(' ').expect("a name and a number");
@@ -98,6 +136,10 @@ fn run(workload: &str) {
         };
         let text: String = (0..number).map(call).collect();
         assert!(counted_calls(&text) >= 2 * number);
+        return;
+    }
+    if name == LOOKS {
+        assert!(counted_looks(&expired(number)) >= number, "each expiry is logged");
         return;
     }
     let (_, text) = CASES.into_iter().find(|(case, _)| *case == name).expect("a case");
@@ -119,8 +161,9 @@ fn no_curve_bends() {
     }
     let function = |name| if name == WAITED_FOR { "counted_start" } else { "counted_init" };
     let counted = CASES.map(|(name, _)| (name, function(name), FEW)).into_iter();
-    // A template costs so little that its fixed part would hide the rest.
-    let cases: Vec<_> = counted.chain([(CALLS, "counted_calls", 10 * FEW)]).collect();
+    // These cost so little for each that more of them show how they grow.
+    let cheap = [(CALLS, "counted_calls", 10 * FEW), (LOOKS, "counted_looks", 10 * FEW)];
+    let cases: Vec<_> = counted.chain(cheap).collect();
     cases.iter().for_each(|(name, _, few)| run(&format!("{name} {few}")));
     if !need("valgrind", "apt-get install valgrind", have("valgrind")) {
         return;

@@ -15,7 +15,7 @@ use crate::files::shelf::Shelf;
 use crate::files::sinks::Sinks;
 use crate::interface::action::{About, Action, Level, Question, Say};
 use crate::interface::event::Event;
-use crate::interface::ids::{LeaseId, SecretId, TokenId};
+use crate::interface::ids::{FileId, LeaseId, SecretId, TokenId};
 use crate::interface::policy::Policy;
 use crate::interface::view::Counters;
 use crate::run::farewell::Farewell;
@@ -57,8 +57,12 @@ pub struct Engine {
     pub(crate) reading: BTreeSet<SecretId>,
     /// Secrets whose last request met a server that was away.
     pub(crate) stranded: BTreeSet<SecretId>,
-    /// Something has failed that retrying will not fix: `init` checks whether it must end.
+    /// Something has failed that retrying will not fix: a start checks whether it must end. A look at all files that
+    /// finds nothing of the kind ends this until the next failure: a file goes on needing what failed, until that is
+    /// there.
     pub(crate) setback: bool,
+    /// A file of which not everything was tried yet at the last look.
+    pub(crate) untried: FileId,
     pub(crate) first: First,
     pub(crate) out: Vec<Action>,
 }
@@ -106,6 +110,7 @@ impl Engine {
             reading: BTreeSet::new(),
             stranded: BTreeSet::new(),
             setback: false,
+            untried: FileId(0),
             first: First::new(policy.first_ready),
             out: Vec::new(),
             policy,
@@ -212,10 +217,9 @@ impl Engine {
                 Timer::TokenEnd(id) => self.token_ended(id),
                 Timer::Token(id) => self.token_due(id),
                 Timer::LogIn => self.login_due(),
-                // `init` checks whether it must end.
-                Timer::Patience => self.setback = true,
-                // Nothing to do here: the engine checks after every event what keeps the run from being ready.
-                Timer::First => {}
+                // Nothing to do here: the engine checks after every event whether a start must end, and what keeps the
+                // run from being ready.
+                Timer::Patience | Timer::First => {}
                 Timer::LookUp => self.look_up_due(),
                 Timer::Denied(id) => self.touch_users(id),
                 Timer::Proof(id) => self.proof_due(id),

@@ -1,5 +1,6 @@
 //! The engine by hand: one event at a time, for cases that are easier to read so than in a simulation.
 
+mod adopted;
 mod after_reboot;
 mod changes;
 mod denied;
@@ -16,6 +17,7 @@ mod mounts;
 mod on_init;
 mod pacing;
 mod showing;
+mod starting;
 mod stores;
 mod waiting;
 

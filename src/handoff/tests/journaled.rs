@@ -9,6 +9,8 @@ use crate::core::snapshot::Changes;
 struct Run {
     handoff: Handoff,
     kept: Kept,
+    /// The tokens that templates had made at the last write.
+    children: BTreeMap<LeaseId, Secret>,
 }
 
 /// A secret with a lease of its own, and its answer.
@@ -34,7 +36,7 @@ impl Run {
     /// With a state that is too large to be written anew with each change.
     fn new(dir: &tempfile::TempDir) -> Self {
         let (handoff, _) = open(dir);
-        let mut run = Self { handoff, kept: sample() };
+        let mut run = Self { handoff, kept: sample(), children: sample().children };
         run.kept.snapshot.tokens[0].undated = false;
         run.kept.snapshot.retiring.clear();
         run.kept.snapshot.secrets.clear();
@@ -63,8 +65,14 @@ impl Run {
         let whole = self.kept.borrowed();
         let of = |request: &&Request| changes.secrets.iter().any(|secret| secret.request == **request);
         let responses = whole.responses.iter().copied().filter(|(request, _)| of(request)).collect();
-        let line = Line { changes, beside: whole.beside, responses, published: &BTreeMap::new() };
+        let now = whole.children.iter().map(|(lease, child)| (lease.clone(), Some(child.clone())));
+        let mut children: BTreeMap<LeaseId, Option<Secret>> =
+            self.children.keys().map(|lease| (lease.clone(), None)).chain(now).collect();
+        children.retain(|lease, child| self.children.get(lease) != child.as_ref());
+        let (beside, children, none) = (whole.beside, &children, BTreeMap::new());
+        let line = Line { changes, beside, children, responses, published: &none };
         self.handoff.append(&line).expect("there is room");
+        self.children = self.kept.children.clone();
     }
 
     /// What has changed beside the secrets: nothing.
@@ -109,7 +117,7 @@ fn the_next_run_finds_everything_that_lines_have_said_since() {
     run.kept.opened = None;
     run.append(&run.changes());
     assert_eq!(fs::metadata(journal(&dir)).expect("there").permissions().mode() & 0o7777, 0o600);
-    let Run { handoff, kept } = run;
+    let Run { handoff, kept, .. } = run;
     drop(handoff);
     assert_eq!(next(&dir), found(kept, true));
 }
@@ -139,7 +147,8 @@ fn a_journal_that_is_cut_off_anywhere_says_what_its_whole_lines_say() {
         let changes = Changes { secrets: vec![secret.clone()], rest, ..Changes::default() };
         let (beside, none) = (kept.borrowed().beside, BTreeMap::new());
         let responses = vec![(&secret.request, &response)];
-        let line = Line { changes: &changes, beside, responses, published: &none };
+        let line =
+            Line { changes: &changes, beside, children: &BTreeMap::new(), responses, published: &none };
         all.extend_from_slice(&write::line(&line, &mut noted));
         states.push((all.len(), kept.clone()));
     }
@@ -163,7 +172,7 @@ fn a_line_that_is_there_twice_changes_nothing() {
     run.mint(3, "new-3");
     let before = fs::read(journal(&dir)).expect("readable").len();
     run.mint(4, "new-4");
-    let Run { handoff, kept } = run;
+    let Run { handoff, kept, .. } = run;
     drop(handoff);
     let whole = fs::read(journal(&dir)).expect("readable");
     let mut file = fs::File::options().append(true).open(journal(&dir)).expect("ours");
@@ -198,7 +207,7 @@ fn a_journal_goes_on_from_the_state_that_it_was_begun_for_and_from_no_other() {
     run.mint(5, "new-5");
     run.replace();
     assert!(!journal(&dir).exists(), "it begins anew");
-    let Run { handoff, kept } = run;
+    let Run { handoff, kept, .. } = run;
     drop(handoff);
     let put_back = || {
         let mut file = fs::File::create(journal(&dir)).expect("ours");
@@ -256,7 +265,7 @@ fn a_journal_or_a_state_that_another_process_took_away_is_not_gone_on_with() {
         assert!(!run.handoff.can_append(), "{which} is another one");
         run.replace();
         run.mint(4, "new-4");
-        let Run { handoff, kept } = run;
+        let Run { handoff, kept, .. } = run;
         drop(handoff);
         assert_eq!(next(&dir), found(kept, true));
     }
@@ -287,7 +296,7 @@ fn the_state_is_written_anew_once_its_journal_is_as_long() {
     assert!((20..100).contains(&lines), "{lines}");
     run.replace();
     assert!(!run.handoff.wants_whole());
-    let Run { handoff, kept } = run;
+    let Run { handoff, kept, .. } = run;
     drop(handoff);
     assert_eq!(next(&dir), found(kept, true));
 }
@@ -305,6 +314,68 @@ fn a_line_costs_as_much_as_what_it_says() {
     let one = length(&mut run, 2, "new-2");
     assert!(one < 1500, "{one} bytes for one lease of sixty");
     assert_eq!(length(&mut run, 3, "new-3"), one);
+}
+
+impl Run {
+    /// Makes these changes, and cannot write them down.
+    fn try_to_mint(&mut self, number: usize, lease: &str) {
+        let (secret, response) = leased(number, lease);
+        put(&mut self.kept, (secret.clone(), response));
+        let whole = self.kept.borrowed();
+        let of = |request: &&Request| secret.request == **request;
+        let responses = whole.responses.iter().copied().filter(|(request, _)| of(request)).collect();
+        let changes = Changes { secrets: vec![secret.clone()], ..self.changes() };
+        let (changes, none) = (&changes, BTreeMap::new());
+        let (beside, children) = (whole.beside, &BTreeMap::new());
+        let line = Line { changes, beside, children, responses, published: &none };
+        self.handoff.append(&line).expect_err("there is no room");
+    }
+
+    fn lines(&mut self) -> &mut LineFile {
+        self.handoff.base.as_mut().and_then(|base| base.journal.as_mut()).expect("a journal")
+    }
+}
+
+/// A whole state needs more room than a line, so that a line must do once there is room for one again.
+#[test]
+fn a_line_that_could_not_be_written_comes_with_the_next_one() {
+    let dir = folder();
+    let mut run = Run::new(&dir);
+    // Its first line cannot be written: the journal cannot be made.
+    fs::create_dir(journal(&dir)).expect("room for a folder");
+    run.try_to_mint(3, "new-3");
+    fs::remove_dir(journal(&dir)).expect("it is empty");
+    assert!(!run.handoff.wants_whole());
+    run.mint(99, "new-99");
+    // A later line cannot be written: there is no room in the journal.
+    let file = run.lines().swap(File::create("/dev/full").expect("a device"));
+    run.try_to_mint(4, "new-4");
+    run.try_to_mint(5, "new-5");
+    run.lines().swap(file);
+    assert!(!run.handoff.wants_whole());
+    // A part of it is there all the same, which could not be cut off.
+    let mut left = fs::OpenOptions::new().append(true).open(journal(&dir)).expect("there");
+    let owed = run.handoff.base.as_ref().expect("a state").owed.clone();
+    left.write_all(&owed[..owed.len() - 10]).expect("there is room");
+    run.mint(6, "new-6");
+    let Run { handoff, kept, .. } = run;
+    drop(handoff);
+    assert_eq!(next(&dir), found(kept, true));
+}
+
+#[test]
+fn only_a_whole_state_will_do_once_the_lines_that_could_not_be_written_are_as_long() {
+    let dir = folder();
+    let mut run = Run::new(&dir);
+    run.mint(99, "new-99");
+    run.lines().swap(File::create("/dev/full").expect("a device"));
+    for number in 0..200 {
+        if run.handoff.base.is_none() {
+            break;
+        }
+        run.try_to_mint(number % 60, &format!("new-{number}"));
+    }
+    assert!(run.handoff.base.is_none() && run.handoff.wants_whole());
 }
 
 proptest! {

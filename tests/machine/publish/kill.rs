@@ -281,14 +281,14 @@ mod journaled {
     }
 
     fn beside(kept: &Kept) -> Beside<'_> {
-        let (tokens, children) = (&kept.tokens, &kept.children);
-        Beside { tokens, children, mounts: &[], refused_with: None, opened: None }
+        Beside { tokens: &kept.tokens, mounts: &[], refused_with: None, opened: None }
     }
 
     pub(super) fn replace(handoff: &mut Handoff, kept: &Kept) {
         let whole = Whole {
             snapshot: &kept.snapshot,
             beside: beside(kept),
+            children: &kept.children,
             responses: Vec::new(),
             published: &kept.published,
         };
@@ -298,8 +298,9 @@ mod journaled {
     pub(super) fn append(handoff: &mut Handoff, kept: &Kept) {
         let rest: Snapshot = kept.snapshot.clone();
         let changes = Changes { rest, ..Changes::default() };
-        let none = BTreeMap::new();
-        let line = Line { changes: &changes, beside: beside(kept), responses: Vec::new(), published: &none };
+        let (children, none) = (&BTreeMap::new(), BTreeMap::new());
+        let (changes, beside) = (&changes, beside(kept));
+        let line = Line { changes, beside, children, responses: Vec::new(), published: &none };
         assert!(!handoff.wants_whole(), "a line will do");
         handoff.append(&line).expect("there is room");
     }

@@ -16,6 +16,7 @@ use crate::interface::policy::OnInit;
 use crate::secrets::graph::Node;
 use crate::tools::dice::pause;
 use crate::tools::few::Few;
+use crate::tools::steps::step;
 use crate::tools::timers::Timer;
 use crate::upstream::judge::HELD_BACK;
 use leasehold_base::exit::Ending;
@@ -132,20 +133,20 @@ impl Engine {
     }
 
     /// Returns whether every file of the unit is rendered or has failed at least once. While the server is away, all
-    /// files that wait for it count as failed.
+    /// files that wait for it count as failed. The search begins with the file that was found the last time.
     fn nothing_is_awaited(&mut self, id: UnitId) -> bool {
         self.graph.note_troubled();
         let unit = self.shelf.unit(id);
-        let is_awaited = |file: &&FileId| !self.is_hindered(**file);
-        let last = unit.awaited.filter(|file| unit.blocked.contains(file));
-        let awaited =
-            last.as_ref().filter(is_awaited).or_else(|| unit.blocked.iter().find(is_awaited)).copied();
+        let last = unit.awaited.unwrap_or(FileId(0));
+        let mut all = unit.blocked.range(last..).chain(unit.blocked.range(..last));
+        let awaited = all.find(|file| !self.is_hindered(**file)).copied();
         self.shelf.unit_mut(id).awaited = awaited;
         awaited.is_none()
     }
 
     /// Returns whether something that the file cannot do without has failed, as far as that is recorded.
     fn is_hindered(&self, file: FileId) -> bool {
+        step();
         let now = self.now.moment;
         let held_back = |at: Moment| at.until(now) >= HELD_BACK;
         let failed = |node: &Node| node.trouble.is_some() || node.denied.is_some_and(held_back);

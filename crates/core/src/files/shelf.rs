@@ -1,29 +1,19 @@
 //! The files, and the units in which they are published: what is to be rendered, what is rendered but not yet
 //! visible, and what is on disk.
 
+mod unit;
+
 use leasehold_base::gather::Gather as _;
 use std::collections::BTreeSet;
-use std::time::Duration;
 
+pub(crate) use self::unit::Unit;
 use crate::interface::ids::{FileId, SecretId, UnitId};
 use crate::interface::policy::Policy;
 use crate::interface::policy::Wait;
 use crate::tools::few::Few;
+use crate::tools::steps::step;
 use leasehold_base::exit::Ending;
 use leasehold_base::time::Moment;
-
-/// How long reads that belong together are waited for, so that one refresh is one generation.
-pub(crate) const GATHER: Duration = Duration::from_millis(50);
-
-/// The longest time that reads are waited for. A refresh that takes longer makes several generations.
-const LONGEST_GATHER: Duration = Duration::from_secs(5);
-
-/// How much longer a set gathers changes for each file in it, because a publish looks at every file.
-const GATHER_A_FILE: Duration = Duration::from_micros(200);
-
-/// Gathering takes at least this many times as long as the last publish, so that publishing takes only a part of the
-/// time.
-const GATHER_BY_PUBLISH: u32 = 4;
 
 /// The state of a file's rendering.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,43 +61,6 @@ pub(crate) struct File {
     lacking: usize,
 }
 
-/// One unit.
-#[derive(Debug, Default)]
-pub(crate) struct Unit {
-    pub(crate) files: Vec<FileId>,
-    /// The files to be rendered.
-    pub(crate) dirty: BTreeSet<FileId>,
-    /// The files to be rendered once what they wait for is there. A change of that makes them dirty.
-    pub(crate) blocked: BTreeSet<FileId>,
-    pub(crate) rendering: BTreeSet<FileId>,
-    /// The files that are rendered and not published yet.
-    pub(crate) fresh: BTreeSet<FileId>,
-    /// A blocked file that was still awaited at the last look.
-    pub(crate) awaited: Option<FileId>,
-    /// The files that the publish under way makes visible.
-    pub(crate) publishing: Option<BTreeSet<FileId>>,
-    /// When the first change came that is not published yet.
-    pub(crate) since: Option<Moment>,
-    pub(crate) generation: Option<u64>,
-    pub(crate) error: Option<Ending>,
-    pub(crate) tries: u32,
-    pub(crate) retry: Option<Moment>,
-    /// When the last publish began, and how long it took.
-    began: Moment,
-    took: Duration,
-}
-
-impl Unit {
-    /// Returns how long reads that belong to a change are waited for. A publish of many files takes longer than the
-    /// shortest gathering. Without this, one refresh of ten thousand files would be dozens of generations.
-    pub(crate) fn gather(&self) -> Duration {
-        let files = u32::try_from(self.files.len()).unwrap_or(u32::MAX);
-        let (by_files, by_publish) =
-            (GATHER_A_FILE.saturating_mul(files), self.took.saturating_mul(GATHER_BY_PUBLISH));
-        GATHER.max(by_files).max(by_publish).min(LONGEST_GATHER)
-    }
-}
-
 /// All files and units.
 #[derive(Debug)]
 pub(crate) struct Shelf {
@@ -153,7 +106,12 @@ impl Shelf {
             renders: 0,
             lacking: 0,
         });
-        let units = policy.units.iter().map(|unit| Unit { files: unit.files.clone(), ..Unit::default() });
+        let waits = |id: &FileId| policy.files[id.0].wait.is_some();
+        let units = policy.units.iter().map(|unit| Unit {
+            files: unit.files.clone(),
+            waits: unit.files.iter().any(waits),
+            ..Unit::default()
+        });
         Self {
             files: files.collect(),
             units: units.collect(),
@@ -442,17 +400,16 @@ impl Shelf {
         }
     }
 
-    /// Returns the files that on disk may still depend on the former value of `id`, which `users` use now. If that
-    /// value came from an `earlier` run, so may every file that this run has not published yet.
-    pub(crate) fn still_made_of(&self, id: SecretId, users: &Few<FileId>, earlier: bool) -> BTreeSet<FileId> {
+    /// Returns the files that on disk may still depend on the former value of `id`, which `users` use now, as far as
+    /// this run knows what its files are made of.
+    pub(crate) fn still_made_of(&self, id: SecretId, users: &Few<FileId>) -> BTreeSet<FileId> {
         let former = self.former.range((id, FileId(0))..=(id, FileId(usize::MAX))).map(|(_, file)| file);
-        let unknown = self.unpublished.iter().filter(|_| earlier);
         let stale = |file: &&FileId| self.files[file.0].stale;
         let of = |file: &&FileId| {
             let file = &self.files[file.0];
             file.uses.contains(&id) || file.shown.contains(&id)
         };
-        users.iter().chain(former).filter(of).chain(unknown).filter(stale).copied().gather()
+        users.iter().chain(former).inspect(|_| step()).filter(of).filter(stale).copied().gather()
     }
 
     /// Replaces `gone` by `other`, which is the same secret and which `users` use.
@@ -476,11 +433,15 @@ impl Shelf {
     /// Returns until when the unit gathers changes; `None` once it has been quiet.
     pub(crate) fn quiet_until(&self, id: UnitId) -> Option<Moment> {
         let unit = &self.units[id.0];
+        if !unit.waits {
+            return None;
+        }
         unit.dirty
             .iter()
             .chain(&unit.blocked)
             .chain(&unit.fresh)
             .filter_map(|file| {
+                step();
                 let file = &self.files[file.0];
                 let (wait, (first, last)) = (file.wait?, file.changes?);
                 Some(last.after(wait.min).min(first.after(wait.max)))

@@ -89,20 +89,20 @@ impl Engine {
             self.upstream.session.current = None;
             self.upstream.session.logins.values_mut().for_each(|login| login.state = Standing::Leaving);
         }
+        let all: BTreeSet<FileId> = (0..self.policy.files.len()).map(FileId).gather();
+        // A reader that was not notified of everything on disk may still use what it was made of.
+        self.retirees.begin(all, owed.iter().copied().map(Reader::Notifier), self.now.moment);
         for secret in kept.secrets {
             if let Some(lease) = &secret.lease {
                 self.retirees.leave(&lease.id, owed.iter().copied().map(Reader::Notifier), self.now.moment);
             }
             self.adopt_secret(secret);
         }
-        let all: BTreeSet<FileId> = (0..self.policy.files.len()).map(FileId).gather();
         for lease in kept.retiring {
             if lease.latest > self.now.moment {
                 let lease = Lease::adopted(lease, self.now.moment);
-                // A reader that was not notified of everything on disk may still use the lease.
-                self.retirees.leave(&lease.id, owed.iter().copied().map(Reader::Notifier), self.now.moment);
                 let id = lease.id.clone();
-                if self.retirees.add(lease, None, all.clone()) {
+                if self.retirees.adopt(lease) {
                     self.free_leases(vec![id]);
                 }
             }

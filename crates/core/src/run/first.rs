@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use crate::engine::{Engine, Phase};
+use crate::interface::ids::{FileId, UnitId};
 use crate::interface::policy::{FirstReady, Mode};
 use crate::tools::timers::Timer;
 use leasehold_base::exit::Ending;
@@ -25,6 +26,15 @@ pub(crate) struct First {
     state: FirstReady,
     /// Since when something keeps it from coming that does not pass by itself.
     hindered: Option<Moment>,
+    /// Which file or unit was found to keep it from coming at the last look.
+    by: Option<Hindering>,
+}
+
+/// A file or a unit that keeps a daemon from being ready.
+#[derive(Debug, Clone, Copy)]
+enum Hindering {
+    File(FileId),
+    Unit(UnitId),
 }
 
 /// Something that keeps a daemon from being ready.
@@ -36,7 +46,7 @@ struct Hindrance {
 
 impl First {
     pub(crate) fn new(state: FirstReady) -> Self {
-        Self { state, hindered: None }
+        Self { state, hindered: None, by: None }
     }
 }
 
@@ -45,6 +55,12 @@ impl Engine {
     #[must_use]
     pub fn was_ready(&self) -> bool {
         self.first.state == FirstReady::Past
+    }
+
+    /// Returns whether this run has published every file.
+    #[must_use]
+    pub fn is_all_published(&self) -> bool {
+        self.shelf.is_all_published()
     }
 
     /// Records the first readiness, or ends a run that a service manager waits for in vain.
@@ -60,9 +76,7 @@ impl Engine {
         if self.first.state != FirstReady::Awaited || !matches!(self.phase, Phase::Running) {
             return;
         }
-        // As long as nothing has failed, thousands of files are not walked through after every event.
-        let hindrance = if self.setback { self.hindrance() } else { None };
-        let Some(Hindrance { ending, stays }) = hindrance else {
+        let Some(Hindrance { ending, stays }) = self.hindrance() else {
             self.first.hindered = None;
             self.timers.clear(&Timer::First);
             return;
@@ -70,7 +84,10 @@ impl Engine {
         let now = self.now.moment;
         let until = self.first.hindered.get_or_insert(now).after(PATIENCE);
         if stays || until <= now {
-            self.fail(ending);
+            // The first of all is named, and not the one that was found first.
+            self.first.by = None;
+            let first = self.hindrance().map_or(ending, |hindrance| hindrance.ending);
+            self.fail(first);
         } else {
             self.timers.set(Timer::First, until);
         }
@@ -106,7 +123,7 @@ impl Engine {
 
     /// Returns what keeps the daemon from being ready. A server that is away does not count: it comes back, and a
     /// service manager has a time limit of its own for that.
-    fn hindrance(&self) -> Option<Hindrance> {
+    fn hindrance(&mut self) -> Option<Hindrance> {
         // A locked account may be granted a login after a while, and a missing file may come.
         let unusable = |failure: &Failure| failure.kind == FailureKind::Unusable;
         let stays = self.upstream.session.trouble.as_ref().is_some_and(unusable);
@@ -119,9 +136,29 @@ impl Engine {
         {
             return Some(Hindrance { ending: no_login(failure, &self.policy.login_advice), stays });
         }
-        let of_unit = || self.shelf.units().find_map(|(_, unit)| unit.error.clone());
-        let all = self.shelf.files().filter(|(_, file)| file.generation.is_none());
-        let ending = all.filter_map(|(id, _)| self.file_hopeless(id)).next().or_else(of_unit)?;
-        Some(Hindrance { ending, stays: false })
+        // As long as nothing has failed, thousands of files are not walked through after every event.
+        if !self.setback {
+            return None;
+        }
+        let found = self.first.by.and_then(|by| Some((by, self.hindered_by(by)?)));
+        let found = found.or_else(|| self.hindering());
+        (self.first.by, self.setback) = (found.as_ref().map(|(by, _)| *by), found.is_some());
+        found.map(|(_, ending)| Hindrance { ending, stays: false })
+    }
+
+    /// Returns the first file that keeps the daemon from being ready, or the first unit, and how the run ends by that.
+    fn hindering(&self) -> Option<(Hindering, Ending)> {
+        let files = self.shelf.files().map(|(id, _)| Hindering::File(id));
+        let mut all = files.chain(self.shelf.units().map(|(id, _)| Hindering::Unit(id)));
+        all.find_map(|by| Some((by, self.hindered_by(by)?)))
+    }
+
+    /// Returns how the run ends by this file or unit, if that keeps the daemon from being ready.
+    fn hindered_by(&self, by: Hindering) -> Option<Ending> {
+        match by {
+            Hindering::File(id) if self.shelf.file(id).generation.is_some() => None,
+            Hindering::File(id) => self.file_hopeless(id),
+            Hindering::Unit(id) => self.shelf.unit(id).error.clone(),
+        }
     }
 }

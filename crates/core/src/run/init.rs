@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use crate::engine::{Engine, Phase};
 use crate::files::child::Child;
+use crate::files::shelf::Stage;
 use crate::interface::action::Level;
 use crate::interface::ids::{FileId, SecretId, TokenId};
 use crate::interface::policy::Mode;
 use crate::run::farewell::Revoke;
 use crate::secrets::graph::{Node, Trouble};
+use crate::tools::steps::step;
 use crate::upstream::login::Standing;
 use crate::upstream::logins::MOST_UNFOUND;
 use leasehold_base::exit::{Cause, Ending};
@@ -36,9 +38,7 @@ impl Engine {
         }
         if self.is_all_rendered() {
             self.publish_in_turn();
-        } else if self.setback
-            && let Some(ending) = self.definitive()
-        {
+        } else if let Some(ending) = self.definitive() {
             self.fail(ending);
         }
     }
@@ -120,19 +120,38 @@ impl Engine {
         }
     }
 
-    /// Returns what certainly keeps `init` from succeeding, once nothing else is left to be tried.
-    fn definitive(&self) -> Option<Ending> {
+    /// Returns what certainly keeps `init` from succeeding, once nothing else is left to be tried. This is checked after
+    /// every event, so files are looked at only after one of them has failed, and not from the first one each time.
+    fn definitive(&mut self) -> Option<Ending> {
         if let Some(ending) = self.login_hopeless() {
             return Some(ending);
         }
-        let settled = |id: FileId| {
-            let file = self.shelf.file(id);
-            (file.rendered && file.stage == crate::files::shelf::Stage::Clean)
-                || file.failed.is_some()
-                || self.is_tried(id)
-        };
-        let ending = self.definitive_now()?;
-        self.shelf.files().all(|(id, _)| settled(id)).then_some(ending)
+        if !self.setback || !self.is_all_tried() {
+            return None;
+        }
+        let ending = self.definitive_now();
+        self.setback = ending.is_some();
+        ending
+    }
+
+    /// Returns whether nothing is left to be tried. The search begins with the file that was found the last time.
+    fn is_all_tried(&mut self) -> bool {
+        let (first, count) = (self.untried.0, self.policy.files.len());
+        let mut files = (first..count).chain(0..first).map(FileId);
+        match files.find(|id| !self.is_settled(*id)) {
+            Some(id) => {
+                self.untried = id;
+                false
+            }
+            None => true,
+        }
+    }
+
+    /// Returns whether the file is rendered, has failed, or waits for nothing that was not tried.
+    fn is_settled(&self, id: FileId) -> bool {
+        step();
+        let file = self.shelf.file(id);
+        (file.rendered && file.stage == Stage::Clean) || file.failed.is_some() || self.is_tried(id)
     }
 
     fn definitive_now(&self) -> Option<Ending> {
@@ -164,6 +183,7 @@ impl Engine {
     }
 
     pub(crate) fn file_hopeless(&self, id: FileId) -> Option<Ending> {
+        step();
         let file = self.shelf.file(id);
         if let Some(why) = &file.failed {
             return Some(why.clone());

@@ -9,8 +9,8 @@ use crate::engine::Engine;
 use crate::interface::ids::{LeaseId, TokenId};
 use crate::secrets::lease::Lease;
 use crate::secrets::namespace;
-use crate::secrets::retire::Retiree;
-use crate::secrets::retire::Way;
+use crate::secrets::retire::{Retiree, Way};
+use crate::tools::steps::step;
 use crate::tools::timers::Timer;
 use crate::tools::work::Job;
 use crate::upstream::login::{Login, Standing};
@@ -24,9 +24,11 @@ impl Engine {
     /// Lets the leases wait until `at` that were denied before like the lease `id`: by the same logins, in the same
     /// namespace.
     pub(crate) fn put_off_leases_denied_before(&mut self, id: &LeaseId, at: Moment) {
-        let Some(denied) = self.retirees.get(id) else { return };
+        // Those that wait were denied less often, but at least once.
+        let Some(denied) = self.retirees.get(id).filter(|denied| denied.tries > 1) else { return };
         let (tries, ways, end) = (denied.tries, self.ways_to_revoke(&denied.lease), denied.lease.latest);
         let waits = |one: &&Retiree| {
+            step();
             one.way == Way::Revoking
                 && (1..tries).contains(&one.tries)
                 && !self.work.is_under_way(&Job::RevokeLease(one.lease.id.clone()))

@@ -20,6 +20,7 @@ use crate::secrets::lease::Lease;
 use crate::secrets::refresh::Certificate;
 use crate::tools::dice::number;
 use crate::tools::few::Few;
+use crate::tools::steps::step;
 use crate::upstream::mounts::Path;
 use leasehold_base::failure::{Failure, FailureKind};
 use leasehold_base::request::Request;
@@ -301,6 +302,7 @@ impl Graph {
     }
 
     pub(crate) fn get_mut(&mut self, id: SecretId) -> Option<&mut Node> {
+        step();
         self.first_ends = None;
         let node = self.nodes.get_mut(&id)?;
         if !std::mem::replace(&mut node.touched, true) {

@@ -1,7 +1,6 @@
 //! Revokes what was replaced: leases by themselves, or together with the login that made them. Whatever cannot be
 //! revoked expires by itself.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::engine::{Engine, Phase};
@@ -9,7 +8,7 @@ use crate::interface::action::Level;
 use crate::interface::ids::{FileId, LeaseId, SecretId, TokenId};
 use crate::secrets::lease::Lease;
 use crate::secrets::namespace;
-use crate::secrets::retire::Way;
+use crate::secrets::retire::{OnDisk, Way};
 use crate::tools::dice::pause;
 use crate::tools::timers::Timer;
 use crate::tools::work::Job;
@@ -34,7 +33,7 @@ const KEPT: Duration = Duration::from_secs(30);
 
 impl Engine {
     /// Retires a lease that was replaced, or whose secret was dropped; `files` on disk still depend on it.
-    pub(crate) fn retire(&mut self, lease: Lease, secret: Option<SecretId>, files: BTreeSet<FileId>) {
+    pub(crate) fn retire(&mut self, lease: Lease, secret: Option<SecretId>, files: OnDisk) {
         let id = lease.id.clone();
         if self.retirees.add(lease, secret, files) {
             self.free_leases(vec![id]);
@@ -392,7 +391,7 @@ impl Engine {
                 self.retirees.leave(&lease.id, of_file, self.now.moment);
             }
         }
-        if !self.retirees.is_empty() {
+        if !self.retirees.is_idle() {
             let free = self.retirees.published(files, &untold, self.now.moment);
             self.free_leases(free);
             self.await_ends();

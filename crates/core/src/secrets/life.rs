@@ -1,6 +1,5 @@
 //! The life of one secret: it is found, resolved, read, renewed, replaced and dropped.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::engine::Engine;
@@ -11,6 +10,7 @@ use crate::interface::ids::{FileId, LeaseId, SecretId, TokenId};
 use crate::secrets::graph::{Held, Node, Op, Resolved, Step};
 use crate::secrets::lease::Lease;
 use crate::secrets::refresh::Certificate;
+use crate::secrets::retire::OnDisk;
 use crate::tools::timers::Timer;
 use crate::tools::work::Job;
 use crate::upstream::mounts::Path;
@@ -101,7 +101,8 @@ impl Engine {
         self.upstream.judge.forget(id);
         let Some(node) = self.graph.remove(id) else { return };
         if let Some(lease) = node.held.and_then(|held| held.lease) {
-            self.retire(lease, None, self.shelf.still_made_of(id, &node.users, node.reads == 0));
+            let files = self.shelf.still_made_of(id, &node.users);
+            self.retire(lease, None, OnDisk { files, earlier: node.reads == 0 });
         }
         if let Some(request) = node.request {
             self.out.push(Action::Forget(request));
@@ -115,8 +116,8 @@ impl Engine {
         let Some(node) = self.graph.get_mut(id) else { return };
         let (held, earlier) = (node.held.take(), node.reads == 0);
         if let Some(lease) = held.and_then(|held| held.lease) {
-            let files = self.shelf.still_made_of(id, &node.users, earlier);
-            self.retire(lease, Some(id), files);
+            let files = self.shelf.still_made_of(id, &node.users);
+            self.retire(lease, Some(id), OnDisk { files, earlier });
         }
         self.retry(id, Op::Read);
     }
@@ -206,7 +207,7 @@ impl Engine {
                     }
                 } else if let Some(lease) = facts.lease {
                     let lease = self.of_nobody(lease, token, sent);
-                    self.retire(lease, None, BTreeSet::new());
+                    self.retire(lease, None, OnDisk::default());
                 }
             }
             Err(failure) if self.graph.get(id).is_some() && !self.is_overtaken(id) => {
@@ -295,14 +296,14 @@ impl Engine {
         if self.graph.get(id).is_none() {
             if let Some(lease) = facts.lease {
                 let lease = self.of_nobody(lease, token, sent);
-                self.retirees.add(lease, None, BTreeSet::new());
+                self.retirees.add(lease, None, OnDisk::default());
             }
             return;
         }
         let held = self.held(id, Some(token), sent, &facts);
         let Some(node) = self.graph.get_mut(id) else { return };
         if let Some(old) = node.held.replace(held).and_then(|held| held.lease) {
-            self.retirees.add(old, None, BTreeSet::new());
+            self.retirees.add(old, None, OnDisk::default());
         }
     }
 
@@ -346,8 +347,8 @@ impl Engine {
         }
         // The first read of this run replaces a lease of an earlier run.
         let earlier = node.reads <= 1;
-        let files = self.shelf.still_made_of(id, &node.users, earlier);
-        self.retire(old, Some(id), files);
+        let files = self.shelf.still_made_of(id, &node.users);
+        self.retire(old, Some(id), OnDisk { files, earlier });
     }
 
     pub(crate) fn renewed(

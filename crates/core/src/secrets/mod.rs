@@ -1,6 +1,7 @@
 //! What is read from the server: how long it is good, when it is read again, and how it is revoked.
 
 mod denials;
+mod earlier;
 pub(crate) mod graph;
 pub(crate) mod lease;
 pub(crate) mod leaving;

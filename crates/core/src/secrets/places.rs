@@ -5,24 +5,25 @@ use leasehold_base::gather::Gather as _;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::interface::ids::{FileId, LeaseId};
+use crate::tools::steps::step;
 
-/// A lease that more files depend on is always checked. After a restart all files may depend on each lease, and an
-/// entry for each pair would take more room than it saves time.
+/// A lease that more files depend on is always checked: an entry for each pair would take more room than it saves time.
 const FEW: usize = 8;
 
 /// The files that replaced leases are used in.
 #[derive(Debug, Default)]
 pub(super) struct Places {
     by_file: BTreeMap<FileId, BTreeSet<LeaseId>>,
-    /// Leases that are checked whatever is published: many files depend on them, or none.
+    /// Leases that are checked whatever is published, since many files depend on them.
     always: BTreeSet<LeaseId>,
 }
 
 impl Places {
     /// Adds a lease that these files depend on.
     pub(super) fn put(&mut self, lease: &LeaseId, files: &BTreeSet<FileId>) {
-        if (1..=FEW).contains(&files.len()) {
+        if files.len() <= FEW {
             for file in files {
+                step();
                 self.by_file.entry(*file).or_default().insert(lease.clone());
             }
         } else {
@@ -33,6 +34,7 @@ impl Places {
     /// Removes the entries of a lease for these files.
     pub(super) fn take<'f>(&mut self, lease: &LeaseId, files: impl IntoIterator<Item = &'f FileId>) {
         for file in files {
+            step();
             if let Some(leases) = self.by_file.get_mut(file) {
                 leases.remove(lease);
                 if leases.is_empty() {

@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use crate::files::notice::{Reader, Unaware};
 use crate::interface::ids::{FileId, LeaseId, NotifierId, SecretId, TokenId};
+use crate::secrets::earlier::Earlier;
 use crate::secrets::lease::Lease;
 use crate::secrets::places::Places;
 use crate::tools::dice::pause;
+use crate::tools::steps::step;
 use leasehold_base::time::Moment;
 
 /// The time that applications get to change over; at most a quarter of what is left of the lease.
@@ -39,14 +41,25 @@ pub(crate) enum Way {
     Revoking,
 }
 
+/// The files on disk that still depend on a replaced lease.
+#[derive(Debug, Default)]
+pub(crate) struct OnDisk {
+    /// Those that are known.
+    pub(crate) files: BTreeSet<FileId>,
+    /// The lease comes from an earlier run, so every file that this run has not published yet may be one of them.
+    pub(crate) earlier: bool,
+}
+
 /// One replaced lease.
 #[derive(Debug)]
 pub(crate) struct Retiree {
     pub(crate) lease: Lease,
     /// The secret that it belonged to.
     pub(crate) secret: Option<SecretId>,
-    /// The files on disk that still depend on it.
+    /// The files on disk that are known to depend on it still.
     pub(crate) files: BTreeSet<FileId>,
+    /// It also waits for what the earlier run has put on the disk.
+    earlier: bool,
     /// The readers that have not been notified yet of the files without it.
     pub(crate) readers: Unaware,
     pub(crate) way: Way,
@@ -64,6 +77,8 @@ pub(crate) struct Retirees {
     /// For leases that are still good: the readers of files that were published without them, until they are notified
     /// of that.
     left: BTreeMap<LeaseId, Unaware>,
+    /// What an earlier run has put on the disk.
+    earlier: Earlier,
     /// The leases that may have changed since the changes were last taken.
     touched: BTreeSet<LeaseId>,
     /// The leases that were written down and are gone.
@@ -114,12 +129,40 @@ impl Retirees {
         self.rest.map(|(until, _)| until)
     }
 
-    /// Adds a lease that `files` on disk still depend on. Returns whether nothing uses it any more.
-    pub(crate) fn add(&mut self, lease: Lease, secret: Option<SecretId>, files: BTreeSet<FileId>) -> bool {
+    /// Begins with what an earlier run has put on the disk: it may be in all `files`, and the `untold` readers do not
+    /// know it yet.
+    pub(crate) fn begin(
+        &mut self,
+        files: BTreeSet<FileId>,
+        untold: impl IntoIterator<Item = Reader>,
+        now: Moment,
+    ) {
+        self.earlier = Earlier::new(files, untold, now);
+    }
+
+    /// Adds a lease that an earlier run has replaced. Returns whether nothing uses it any more.
+    pub(crate) fn adopt(&mut self, lease: Lease) -> bool {
+        let waits = !self.earlier.is_over();
+        self.put(lease, None, BTreeSet::new(), waits)
+    }
+
+    /// Adds a lease that files on disk still depend on. Returns whether nothing uses it any more.
+    pub(crate) fn add(&mut self, lease: Lease, secret: Option<SecretId>, on_disk: OnDisk) -> bool {
+        let waits = on_disk.earlier && self.earlier.has_files();
+        self.put(lease, secret, on_disk.files, waits)
+    }
+
+    fn put(
+        &mut self,
+        lease: Lease,
+        secret: Option<SecretId>,
+        files: BTreeSet<FileId>,
+        earlier: bool,
+    ) -> bool {
         let readers = self.left.remove(&lease.id).unwrap_or_default();
         let noted = self.all.get(&lease.id).and_then(|before| before.noted);
         let (way, tries, by_own) = (Way::Used, 0, false);
-        let retiree = Retiree { secret, files, readers, way, tries, by_own, noted, lease };
+        let retiree = Retiree { secret, files, earlier, readers, way, tries, by_own, noted, lease };
         let free = retiree.is_free();
         self.touched.insert(retiree.lease.id.clone());
         self.off_disk.insert(retiree.lease.id.clone());
@@ -127,6 +170,10 @@ impl Retirees {
             self.places.forget(&retiree.lease.id, &before.files);
         }
         self.places.put(&retiree.lease.id, &retiree.files);
+        match earlier {
+            true => self.earlier.put(&retiree.lease.id),
+            false => self.earlier.forget(&retiree.lease.id),
+        }
         self.all.insert(retiree.lease.id.clone(), retiree);
         free
     }
@@ -156,6 +203,7 @@ impl Retirees {
         self.touched.remove(id);
         self.off_disk.remove(id);
         self.places.forget(id, &one.files);
+        self.earlier.forget(id);
         if one.noted.is_some() {
             self.gone.insert(id.clone());
         }
@@ -177,9 +225,9 @@ impl Retirees {
         std::mem::take(&mut self.gone).into_iter().collect()
     }
 
-    /// Returns the replaced leases that this file on disk still depends on, and that belonged to a secret.
+    /// Returns the replaced leases that this file on disk is known to depend on still, and that belonged to a secret.
     pub(crate) fn behind(&self, file: FileId) -> impl Iterator<Item = &Retiree> {
-        let all = self.places.of_one(file).filter_map(|id| self.all.get(id));
+        let all = self.places.of_one(file).inspect(|_| step()).filter_map(|id| self.all.get(id));
         all.filter(move |one| one.secret.is_some() && one.files.contains(&file))
     }
 
@@ -193,8 +241,9 @@ impl Retirees {
         self.all.values_mut()
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.all.is_empty()
+    /// Returns whether no published file can set a lease free, now or later.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.all.is_empty() && !self.earlier.has_files()
     }
 
     /// Returns the leases that `token` made.
@@ -215,29 +264,57 @@ impl Retirees {
             whom.entry(*file).or_default().push(*reader);
         }
         let files: BTreeSet<FileId> = files.iter().copied().gather();
-        let mut free = Vec::new();
+        let mut free = self.published_of_earlier(&files, &whom, now);
         for id in self.places.of(&files) {
-            let Some(one) = self.all.get_mut(&id).filter(|one| one.way == Way::Used) else {
-                // The lease is being revoked already.
-                if self.all.get(&id).is_none_or(|one| one.files.is_empty()) {
-                    self.places.pass(&id);
-                }
-                continue;
-            };
+            // A lease that is not in use is being revoked already.
+            let Some(one) = self.all.get_mut(&id).filter(|one| one.way == Way::Used) else { continue };
             let without: Vec<FileId> = match one.files.len() < files.len() {
                 true => one.files.iter().filter(|file| files.contains(file)).copied().collect(),
                 false => files.iter().filter(|file| one.files.contains(file)).copied().collect(),
             };
             self.places.take(&id, without.iter());
             for file in without {
+                step();
                 one.files.remove(&file);
                 one.readers.add(whom.get(&file).into_iter().flatten().copied(), now);
             }
             if one.files.is_empty() {
+                self.places.pass(&id);
                 self.off_disk.insert(id.clone());
             }
             if one.is_free() {
-                free.push(id);
+                free.insert(id);
+            }
+        }
+        free.into_iter().collect()
+    }
+
+    /// Records the same for what an earlier run has put on the disk. Returns the leases that nothing uses any more.
+    fn published_of_earlier(
+        &mut self,
+        files: &BTreeSet<FileId>,
+        whom: &BTreeMap<FileId, Vec<Reader>>,
+        now: Moment,
+    ) -> BTreeSet<LeaseId> {
+        for file in files {
+            step();
+            let untold = whom.get(file).into_iter().flatten().copied();
+            if self.earlier.published(*file, untold, now) {
+                self.off_disk.extend(self.earlier.leases().cloned());
+            }
+        }
+        self.release_earlier()
+    }
+
+    /// Has no lease wait for what an earlier run has put on the disk, if that is over. Returns the leases that nothing
+    /// else uses.
+    fn release_earlier(&mut self) -> BTreeSet<LeaseId> {
+        let mut free = BTreeSet::new();
+        for id in self.earlier.take_free() {
+            let Some(one) = self.all.get_mut(&id) else { continue };
+            one.earlier = false;
+            if one.way == Way::Used && one.is_free() {
+                free.insert(id);
             }
         }
         free
@@ -266,7 +343,8 @@ impl Retirees {
     pub(crate) fn take_off_disk(&mut self) -> Vec<(LeaseId, Moment)> {
         let ids = std::mem::take(&mut self.off_disk);
         let there = ids.into_iter().filter_map(|id| self.all.get(&id).map(|one| (id, one)));
-        let off = |one: &Retiree| one.way == Way::Used && one.files.is_empty() && !one.is_free();
+        let on_disk = |one: &Retiree| !one.files.is_empty() || (one.earlier && self.earlier.has_files());
+        let off = |one: &Retiree| one.way == Way::Used && !on_disk(one) && !one.is_free();
         there.filter(|(_, one)| off(one)).map(|(id, one)| (id, one.lease.latest)).collect()
     }
 
@@ -282,19 +360,20 @@ impl Retirees {
             untold.told(notifier, until);
             !untold.is_empty()
         });
-        let mut free = Vec::new();
+        self.earlier.told(notifier, until);
+        let mut free = self.release_earlier();
         for one in self.all.values_mut().filter(|one| one.way == Way::Used) {
             if one.readers.told(notifier, until) && one.is_free() {
-                free.push(one.lease.id.clone());
+                free.insert(one.lease.id.clone());
             }
         }
-        free
+        free.into_iter().collect()
     }
 }
 
 impl Retiree {
     fn is_free(&self) -> bool {
-        self.files.is_empty() && self.readers.is_empty()
+        self.files.is_empty() && self.readers.is_empty() && !self.earlier
     }
 
     /// Returns when the lease is revoked if it becomes free now.
@@ -321,7 +400,8 @@ mod tests {
         };
         let lease = Lease::minted(facts, TokenId(1), (at(0), at(0)), Duration::ZERO);
         let mut retirees = Retirees::default();
-        retirees.add(lease, None, BTreeSet::from([FileId(0), FileId(1)]));
+        let files = BTreeSet::from([FileId(0), FileId(1)]);
+        retirees.add(lease, None, OnDisk { files, earlier: false });
         retirees
     }
 

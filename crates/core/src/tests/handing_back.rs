@@ -8,6 +8,7 @@ use crate::interface::event::{Event, ReadFacts, RenderOutcome};
 use crate::interface::ids::{FileId, LeaseId, NotifierId, SecretId, TokenId};
 use crate::interface::policy::{FilePolicy, Mode, NotifierPolicy, Policy};
 use crate::interface::snapshot::{KeptLease, KeptToken};
+use crate::tools::steps::counted;
 use leasehold_base::failure::{Failure, FailureKind};
 
 const WEB: &str = "secret/data/web";
@@ -454,4 +455,41 @@ fn a_revocation_that_is_denied_again_has_the_server_asked_about_the_token() {
         }
     }
     assert!(asked.contains(&Action::Ask(Question::LookUp(TokenId(1)))), "{asked:?}");
+}
+
+/// Returns what it costs to be denied the revocation of each of so many leases once.
+fn denied_once(leases: usize) -> u64 {
+    let mut kept = settled(fixed("l")).engine.snapshot();
+    let one = kept.secrets[0].lease.clone().expect("a lease");
+    kept.retiring =
+        (0..leases).map(|n| KeptLease { id: LeaseId(format!("old-{n}")), ..one.clone() }).collect();
+    let mut hand = Hand::new(policy(Mode::Daemon, 1));
+    hand.give(Event::Start { kept: Some(kept), rebooted: false });
+    hand.rendered(0, "secret/web");
+    hand.published(1, &[0]);
+    let mut seen = hand.give(Event::Notified { notifier: NotifierId(0), result: Ok(()) });
+    let asks = |action: Action| match action {
+        Action::Ask(Question::RevokeLease { lease, .. }) => Some(lease),
+        _ => None,
+    };
+    let (steps, ()) = counted(|| {
+        let mut denials = 0;
+        while denials < leases {
+            let asked: Vec<LeaseId> = std::mem::take(&mut seen).into_iter().filter_map(asks).collect();
+            denials += asked.len();
+            for lease in &asked {
+                seen.extend(hand.give(Event::LeaseRevoked { lease: lease.clone(), result: Err(denied()) }));
+            }
+            if asked.is_empty() {
+                seen = hand.sleep();
+            }
+        }
+    });
+    steps
+}
+
+#[test]
+fn a_first_denial_costs_no_look_at_each_lease() {
+    let (few, many) = (denied_once(20), denied_once(40));
+    assert!(many <= 2 * few + 8, "{few} and {many}");
 }

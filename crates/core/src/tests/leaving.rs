@@ -1,6 +1,6 @@
 //! The end of a run, and what meets it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use super::hand::{Hand, leased, policy, request, settled, settled_by};
@@ -8,7 +8,8 @@ use crate::interface::action::{Action, Question};
 use crate::interface::event::{Event, ReadFacts, RenderOutcome, Wanted};
 use crate::interface::ids::{FileId, LeaseId, NotifierId, TokenId};
 use crate::interface::policy::Mode;
-use crate::interface::snapshot::KeptLease;
+use crate::interface::snapshot::{KeptLease, KeptSecret};
+use crate::tools::steps::counted;
 use leasehold_base::exit::{Cause, Ending};
 use leasehold_base::failure::{Failure, FailureKind};
 
@@ -111,4 +112,39 @@ fn at_the_end_one_revocation_at_a_time_finds_out_whether_a_proxy_is_gone() {
     }
     assert_eq!(given, 13);
     assert!(turns.len() > 1, "each has its turn: {turns:?}");
+}
+
+/// Returns what it costs to give back so many leases that do not end with their login.
+fn giving_back(leases: usize) -> u64 {
+    let mut kept = settled(fixed("l.team")).engine.snapshot();
+    let one = kept.secrets.pop().expect("a secret");
+    let lease = one.lease.clone().expect("a lease");
+    let secret = |n: usize| {
+        let lease = KeptLease { id: LeaseId(format!("l-{n}.team")), ..lease.clone() };
+        let request = request(&format!("database/creds/{n}"));
+        KeptSecret { request, written: vec![], lease: Some(lease), ..one.clone() }
+    };
+    kept.secrets = (0..leases).map(secret).collect();
+    let mut hand = Hand::new(policy(Mode::Daemon, 1));
+    hand.give(Event::Start { kept: Some(kept), rebooted: false });
+    let mut actions = VecDeque::from(hand.give(Event::Stop { at_once: true }));
+    let (steps, given) = counted(|| {
+        let mut given = 0;
+        while let Some(action) = actions.pop_front() {
+            if let Action::Ask(Question::RevokeLease { lease, .. }) = action {
+                given += 1;
+                actions.extend(hand.give(Event::LeaseRevoked { lease, result: Ok(()) }));
+            }
+        }
+        given
+    });
+    assert_eq!(given, leases);
+    assert!(hand.engine.snapshot().secrets.is_empty(), "what is given back is held no more");
+    steps
+}
+
+#[test]
+fn a_lease_that_is_given_back_at_the_end_costs_no_look_at_each_secret() {
+    let (few, many) = (giving_back(20), giving_back(40));
+    assert!(many <= 2 * few + 8, "{few} and {many}");
 }

@@ -7,7 +7,7 @@ use crate::interface::action::{Action, Question};
 use crate::interface::event::{Event, Wanted};
 use crate::interface::ids::{SecretId, TokenId};
 use crate::interface::policy::Mode;
-use crate::interface::view::{Health, View};
+use crate::interface::view::{Health, Readiness, View};
 use leasehold_base::failure::{Failure, FailureKind};
 
 /// What the engine shows now; the short form always says the same as the long one.
@@ -96,6 +96,23 @@ fn a_secret_that_is_denied_fails_by_itself_and_one_that_cannot_be_asked_for_is_s
         assert_eq!(health == Health::Failing, own, "{kind:?}: {health:?}");
         assert_eq!(matches!(health, Health::Stale(_)), !own, "{kind:?}: {health:?}");
     }
+}
+
+#[test]
+fn everything_is_published_exactly_when_readiness_lacks_no_file() {
+    let mut hand = Hand::new(policy(Mode::Daemon, 2));
+    let lacks =
+        |hand: &Hand| matches!(hand.engine.outlook(hand.now()).readiness, Readiness::NotRendered { .. });
+    hand.give(Event::Start { kept: None, rebooted: false });
+    assert_eq!((hand.engine.is_all_published(), lacks(&hand)), (false, true));
+    (0..2).for_each(|file| drop(hand.needs(file, "secret/web")));
+    hand.logged_in(1);
+    hand.resolved(0, "secret/data/web");
+    hand.read(0, kv(true));
+    (0..2).for_each(|file| drop(hand.rendered(file, "secret/web")));
+    assert_eq!((hand.engine.is_all_published(), lacks(&hand)), (false, true));
+    hand.published(1, &[0, 1]);
+    assert_eq!((hand.engine.is_all_published(), lacks(&hand)), (true, false));
 }
 
 #[test]

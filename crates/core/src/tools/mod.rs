@@ -5,5 +5,6 @@ pub(crate) mod few;
 pub(crate) mod pace;
 #[cfg(any(test, kani))]
 mod properties;
+pub(crate) mod steps;
 pub(crate) mod timers;
 pub(crate) mod work;

@@ -1,6 +1,10 @@
+use std::time::Duration;
+
+use super::unit::{GATHER, LONGEST_GATHER};
 use super::*;
 use crate::interface::policy::ShutdownPlan;
 use crate::interface::policy::{FilePolicy, Mode, UnitPolicy};
+use crate::tools::steps::counted;
 
 fn at(seconds: u64) -> Moment {
     Moment::new(Duration::from_secs(seconds))
@@ -88,4 +92,11 @@ fn quiet_time_starts_anew_with_each_change_up_to_its_most() {
     assert_eq!(shelf.quiet_until(UnitId(0)), Some(at(13)));
     shelf.mark(FileId(0), at(14));
     assert_eq!(shelf.quiet_until(UnitId(0)), Some(at(15)));
+}
+
+#[test]
+fn no_file_is_looked_at_for_a_quiet_time_that_none_waits_for() {
+    let mut shelf = shelf(None);
+    (0..2).for_each(|file| shelf.mark(FileId(file), at(1)));
+    assert_eq!(counted(|| shelf.quiet_until(UnitId(0))), (0, None));
 }

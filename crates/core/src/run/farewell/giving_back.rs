@@ -1,13 +1,14 @@
 //! The end of a run revokes what the run minted: first the leases that do not end with their login, then the logins.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::{Farewell, LEAVING, Revoke};
 use crate::engine::{Engine, Phase};
 use crate::interface::action::{Action, Level};
 use crate::interface::ids::{LeaseId, SecretId, TokenId};
+use crate::secrets::graph::Node;
 use crate::secrets::lease::Lease;
+use crate::secrets::retire::OnDisk;
 use crate::tools::timers::Timer;
 use crate::tools::work::Job;
 use leasehold_base::failure::{Failure, FailureKind};
@@ -59,10 +60,11 @@ impl Engine {
     /// Has these leases revoked by themselves.
     fn give_back_leases(&mut self, which: impl Fn(&Self, &Lease) -> bool) {
         let now = self.now.moment;
-        let held = self.graph.iter().filter_map(|(_, node)| node.lease());
-        let held: Vec<Lease> = held.filter(|lease| which(self, lease)).cloned().collect();
-        for lease in held {
-            self.retirees.add(lease, None, BTreeSet::new());
+        let held = self.graph.iter().filter_map(|(id, node)| Some((id, node.lease()?)));
+        let held = held.filter(|(_, lease)| which(self, lease)).map(|(id, lease)| (id, lease.clone()));
+        let held: Vec<(SecretId, Lease)> = held.collect();
+        for (id, lease) in held {
+            self.retirees.add(lease, Some(id), OnDisk::default());
         }
         let living = |lease: &Lease| lease.latest > now && which(self, lease);
         let leases: Vec<LeaseId> =
@@ -186,13 +188,10 @@ impl Engine {
     }
 
     fn lease_gone(&mut self, lease: &LeaseId) {
-        self.retirees.remove(lease);
-        for id in self.graph.ids() {
-            if let Some(node) = self.graph.get_mut(id)
-                && node.lease().is_some_and(|held| held.id == *lease)
-            {
-                node.held = None;
-            }
+        let secret = self.retirees.remove(lease).and_then(|one| one.secret);
+        let holds = |node: &&mut Node| node.lease().is_some_and(|held| held.id == *lease);
+        if let Some(node) = secret.and_then(|id| self.graph.get_mut(id)).filter(holds) {
+            node.held = None;
         }
     }
 
