@@ -20,6 +20,7 @@ use super::handovers::Handovers;
 use super::identity::{self, Identity, Token};
 use super::roster::Basis;
 use super::run::{Places, Run};
+use super::scope::Scope;
 use crate::cluster::Cluster;
 
 /// The pause before an engine is made that could not be made: no descriptors are left, for example.
@@ -43,6 +44,7 @@ pub(crate) struct Hub {
     pub(crate) board: Rc<Board>,
     /// The basis of the engine with the controller's own login.
     pub(crate) basis: Basis,
+    scope: Scope,
     engines: HashMap<Identity, Engine>,
     handovers: Rc<Handovers>,
     /// What each definition that an engine has is read with.
@@ -75,7 +77,7 @@ impl Hub {
         (places, handoffs): (Places, Option<Rc<Handoffs>>),
         own: UnboundedSender<Message>,
         board: Rc<Board>,
-        basis: Basis,
+        (basis, scope): (Basis, Scope),
     ) -> Self {
         let (engines, logins, seen, ending, unmade) = Default::default();
         let (swept, left, denied, again) = Default::default();
@@ -90,6 +92,7 @@ impl Hub {
             denied,
             board,
             basis,
+            scope,
             engines,
             handovers,
             logins,
@@ -120,45 +123,8 @@ impl Hub {
                     continue;
                 }
             };
-            let Some(message) = message else { break };
-            if let Some(key) = message.concerns() {
-                self.unmade.remove(key);
-            }
-            match message {
-                Message::Stop => break,
-                Message::Want(definition, known) => self.want(definition, known),
-                Message::Drop(key, answer) => {
-                    self.leave(&key, answer);
-                    self.board.forget(&key);
-                }
-                Message::Refuse(key, refused) => self.refuse(&key, &refused),
-                Message::Seen(sighting) => {
-                    let place = (sighting.namespace.clone(), sighting.name.clone());
-                    let concerned =
-                        self.engines.iter().filter(|(identity, _)| identity.is_used_in(&sighting.namespace));
-                    for (_, engine) in concerned {
-                        let _sent = engine.inbox.send(Message::Seen(sighting.clone()));
-                    }
-                    match sighting.gone {
-                        false => self.seen.insert(place, sighting),
-                        true => self.seen.remove(&place),
-                    };
-                }
-                Message::Listed(list, keys) => {
-                    self.denied.remove(&list);
-                    self.board.listed(&list, keys);
-                }
-                Message::Unlisted(list, is_denied) => {
-                    self.board.listed(&list, BTreeSet::new());
-                    match is_denied {
-                        true => self.denied.insert(list),
-                        false => self.denied.remove(&list),
-                    };
-                }
-                Message::Left(identity) => drop(self.left.insert(identity)),
-                Message::Settled(key) => self.settle(&key),
-                Message::Credentials(_) | Message::End => {}
-            }
+            let Some(message) = message.filter(|message| !matches!(message, Message::Stop)) else { break };
+            self.take(message);
             self.sweep();
         }
         for (_, engine) in self.engines.drain() {
@@ -168,6 +134,59 @@ impl Hub {
         for running in self.ending {
             let _over = running.await;
         }
+    }
+
+    /// Handles a message, or passes it to those that it concerns.
+    fn take(&mut self, message: Message) {
+        if let Some(key) = message.concerns() {
+            self.unmade.remove(key);
+        }
+        match message {
+            Message::Want(definition, known) => self.want(definition, known),
+            Message::Drop(key, answer) => {
+                self.leave(&key, answer);
+                self.board.forget(&key);
+            }
+            Message::Refuse(key, refused) => self.refuse(&key, &refused),
+            Message::Seen(sighting) => self.see(sighting),
+            Message::Listed(list, keys) => {
+                self.denied.remove(&list);
+                self.board.listed(&list, keys);
+            }
+            Message::Unlisted(list, is_denied) => {
+                self.board.listed(&list, BTreeSet::new());
+                match is_denied {
+                    true => self.denied.insert(list),
+                    false => self.denied.remove(&list),
+                };
+            }
+            Message::Left(identity) => self.find_left(identity),
+            Message::Settled(key) => self.settle(&key),
+            Message::Credentials(_) | Message::End | Message::Stop => {}
+        }
+    }
+
+    /// Reports a Secret to the engines that may have definitions of it, and to those that start later.
+    fn see(&mut self, sighting: Sighting) {
+        let place = (sighting.namespace.clone(), sighting.name.clone());
+        let concerned = self.engines.iter().filter(|(identity, _)| identity.is_used_in(&sighting.namespace));
+        for (_, engine) in concerned {
+            let _sent = engine.inbox.send(Message::Seen(sighting.clone()));
+        }
+        match sighting.gone {
+            false => self.seen.insert(place, sighting),
+            true => self.seen.remove(&place),
+        };
+    }
+
+    /// Notes a login that an earlier leader has left. Where no definition is seen, that none uses the login says nothing: its
+    /// Secrets may be there, with its leases.
+    fn find_left(&mut self, identity: Identity) {
+        if self.scope.shows_users_of(&identity) {
+            self.left.insert(identity);
+            return;
+        }
+        tracing::info!("left the handoff of {identity}, whose namespace is not watched");
     }
 
     /// Passes a definition to the engine of its login. An engine that it had before keeps it in its former form.

@@ -174,6 +174,16 @@ fn granted(answer: &Value) -> Option<(Secret, Duration)> {
 }
 
 #[cfg(test)]
+impl Identity {
+    /// Returns an account's login with the usual mount and audience.
+    pub(crate) fn sample(namespace: &str, role: &str) -> Self {
+        let text = str::to_owned;
+        let (account, mount, audience) = (text("web"), text("kubernetes"), text("vault"));
+        Self::Account { namespace: text(namespace), account, role: text(role), mount, audience }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

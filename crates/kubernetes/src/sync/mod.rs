@@ -28,6 +28,7 @@ mod reconcile;
 mod restart;
 mod roster;
 mod run;
+mod scope;
 mod secret;
 mod serve;
 mod statuses;
@@ -60,6 +61,7 @@ use reconcile::Context;
 use restart::rollout::Restarter;
 use roster::Basis;
 use run::Places;
+use scope::Scope;
 
 /// The CustomResourceDefinitions of both kinds.
 pub(crate) const CRDS: &str = include_str!("../../crds.yaml");
@@ -133,7 +135,8 @@ async fn sync(options: &Options) -> Result<(), String> {
     let handoffs = handoffs(options, &cluster)?;
     let restarter = Restarter::new(Arc::clone(&cluster));
     let places = (Places { publisher: publisher.clone(), restarter, handoff: None }, handoffs.clone());
-    let hub = Hub::new(Arc::clone(&cluster), places, engine.clone(), Rc::clone(&board), basis);
+    let scope = Scope { watched: options.watched.clone(), excluded: options.excluded.clone() };
+    let hub = Hub::new(Arc::clone(&cluster), places, engine.clone(), Rc::clone(&board), (basis, scope));
     let running = tokio::task::spawn_local(hub.run(inbox));
     tokio::task::spawn_local(events::tell(Arc::clone(&cluster), to_tell));
     tokio::task::spawn_local(rest(Rc::clone(&board)));

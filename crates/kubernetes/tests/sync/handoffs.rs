@@ -125,6 +125,31 @@ fn what_is_deleted_while_no_controller_runs_is_given_back_by_the_next() {
     evidence.holds("the finalizer keeps the object until a controller runs; then its Secret, its lease, its login and its handoff go");
 }
 
+/// A namespace that is excluded keeps its Secrets, and with them what they were leased with.
+#[test]
+fn a_new_leader_gives_nothing_back_of_a_namespace_that_it_does_not_watch() {
+    if !api_server_possible() {
+        return;
+    }
+    let stage = Stage::start();
+    let mut first = a_leader(&stage);
+    terminate(&mut first);
+    let before = secret(&stage, "shop", "web");
+    for more in ["-exclude-namespaces=shop", "-watch-namespaces=other"] {
+        let args: Vec<&str> = ARGS.into_iter().chain([more]).collect();
+        let mut second = stage.controller(&args);
+        wait_until("the handoff to be found", SOON, || second.child.stderr().contains("left the handoff of"));
+        // A login that is given back is given back in the second after it was found.
+        std::thread::sleep(Duration::from_secs(3));
+        terminate(&mut second);
+        assert_eq!((handoffs(&stage).len(), leases(&stage)), (1, 1), "{more}");
+        assert_eq!(secret(&stage, "shop", "web"), before, "{more}");
+    }
+    let third = stage.controller(&ARGS);
+    third.let_pass(&stage, 3, "secret/data/web");
+    assert_eq!((secret(&stage, "shop", "web"), stage.vault.requests("ssh/creds/otp")), (before, 1));
+}
+
 /// Several objects ask for one Secret, and it names one of them. A leader that hears of another one first takes that one for
 /// its owner, and what the right one has leased for unused.
 #[test]

@@ -121,15 +121,7 @@ fn an_edit_that_is_refused_is_shown_beside_the_secret_that_is_kept() {
 #[test]
 fn a_login_that_pods_may_still_need_is_not_given_back() {
     let scene = Scene::new();
-    let needs_no_more = || {
-        scene.board.needs_no_more(&Identity::Account {
-            namespace: "shop".into(),
-            account: "web".into(),
-            role: "before".into(),
-            mount: "kubernetes".into(),
-            audience: "vault".into(),
-        })
-    };
+    let needs_no_more = || scene.board.needs_no_more(&Identity::sample("shop", "before"));
     assert!(needs_no_more(), "it is synced, and nothing was restarted");
     scene.board.restarting(&scene.key);
     assert!(!needs_no_more());
