@@ -10,6 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::Method;
 use leasehold::config::plan::{AuthPlan, VaultPlan};
+use leasehold::core::snapshot::Snapshot;
 use leasehold::handoff::{Binding, Kept, Loaded, server};
 use leasehold::vault::client::Client;
 use leasehold_base::clock;
@@ -74,6 +75,16 @@ pub(crate) enum Trouble {
     Later(String),
     /// It cannot be used. Another login takes its place.
     Never(String),
+}
+
+/// Returns what a ciphertext that was not decrypted means. A role that is refused, and a policy that denies, are a person's
+/// mistake of a moment. What the handoff names is in use meanwhile.
+fn undecrypted(failure: Failure) -> Trouble {
+    match failure.kind {
+        kind if kind.is_outage() => Trouble::Later(failure.why),
+        FailureKind::Local | FailureKind::Refused | FailureKind::Denied => Trouble::Later(failure.why),
+        _ => Trouble::Never(failure.why),
+    }
 }
 
 impl Handoffs {
@@ -214,17 +225,20 @@ impl Handoff {
         *self.live.borrow_mut() = Some(live);
         let Some(text) = text else { return Err(Trouble::Never("it has no ciphertext".to_owned())) };
         let plain = self.all.transit("decrypt", "ciphertext", text.as_str().into(), "plaintext").await;
-        let plain = plain.map_err(|failure| match failure.kind {
-            kind if kind.is_outage() => Trouble::Later(failure.why),
-            FailureKind::Overloaded(_) | FailureKind::Local => Trouble::Later(failure.why),
-            _ => Trouble::Never(failure.why),
-        })?;
+        let plain = plain.map_err(undecrypted)?;
         let bytes = STANDARD.decode(plain.expose()).map(Secret::new);
         let bytes =
             bytes.map_err(|_| Trouble::Never("what was encrypted is not what we write".to_owned()))?;
         match Loaded::parse(bytes.expose(), &self.binding, clock::moment()) {
             Loaded::Found { kept, same_clock } => Ok(Some((*kept, same_clock))),
             Loaded::Absent => Ok(None),
+            Loaded::Strays { kept, same_clock, why } if kept.snapshot != Snapshot::default() => {
+                tracing::warn!(
+                    "logging in anew, since no login goes on from the handoff {}: {why}; what it names is given back once the Secrets have other values",
+                    self.name
+                );
+                Ok(Some((*kept, same_clock)))
+            }
             Loaded::Strays { why, .. } | Loaded::Unusable(why) => Err(Trouble::Never(why.to_string())),
         }
     }
@@ -335,3 +349,6 @@ impl Handoff {
 
 /// The annotation that names the replica that wrote it last.
 const BY: &str = "leasehold.dev/written-by";
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use leasehold_testkit::evidence;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -12,7 +14,7 @@ use serde_json::{Value, json};
 use crate::faults::{leased, long_leases, through};
 use crate::gate::{Asked, Fate, Gate};
 use crate::restarts::{annotations, finish, workload};
-use crate::stage::{Controller, SOON, Stage};
+use crate::stage::{Controller, SOON, Stage, encoded, value};
 use crate::support::api_server::api_server_possible;
 use crate::support::wait::wait_until;
 use crate::synced::{condition, make, place, secret, value_of, with_accounts};
@@ -284,6 +286,57 @@ fn a_handoff_that_cannot_be_used_costs_a_login_and_nothing_else() {
     third.let_pass(&stage, 3, "secret/data/web");
     assert_eq!(stage.get(&path), before);
     assert!(third.child.stderr().contains("that another hand made"), "{}", third.child.stderr());
+}
+
+/// A role that is taken away for a while, or a policy without the key, is no reason to mint everything anew.
+#[test]
+fn a_handoff_that_may_not_be_decrypted_now_is_gone_on_from_later() {
+    if !api_server_possible() {
+        return;
+    }
+    let stage = Stage::start();
+    let mut first = a_leader(&stage);
+    terminate(&mut first);
+    let before = secret(&stage, "shop", "web");
+    let policy = stage.vault.ask("GET", "sys/policies/acl/sync", None).json()["data"]["policy"].clone();
+    let without = "path \"secret/data/*\" { capabilities = [\"read\"] }";
+    stage.vault.ask("PUT", "sys/policies/acl/sync", Some(json!({"policy": without}))).ok();
+    let token = stage.api.token("leasehold", "leasehold-sync", &["https://kubernetes.default.svc"]);
+    let mut second = stage.controller_as(&token, "sync-0", &ARGS);
+    wait_until("a denied try", SOON, || second.child.stderr().contains("cannot be read yet"));
+    assert_eq!(stage.vault.requests("auth/kubernetes/login"), 1, "{}", second.child.stderr());
+    stage.vault.ask("PUT", "sys/policies/acl/sync", Some(json!({"policy": policy}))).ok();
+    second.until_ready();
+    second.let_pass(&stage, 3, "secret/data/web");
+    assert_eq!(secret(&stage, "shop", "web"), before);
+    assert_eq!((stage.vault.requests("ssh/creds/otp"), leases(&stage)), (1, 1));
+}
+
+/// As after an update whose handoffs have another format.
+#[test]
+fn a_handoff_of_another_version_is_given_back_when_the_secret_has_other_credentials() {
+    if !api_server_possible() {
+        return;
+    }
+    let stage = Stage::start();
+    let mut first = a_leader(&stage);
+    terminate(&mut first);
+    let name = handoffs(&stage)[0]["metadata"]["name"].as_str().expect("a name").to_owned();
+    let path = format!("/api/v1/namespaces/leasehold/secrets/{name}");
+    let ciphertext = value(&handoffs(&stage)[0], "handoff").expect("a ciphertext");
+    let plain = stage.vault.ask("POST", "transit/decrypt/sync", Some(json!({"ciphertext": ciphertext}))).ok();
+    let plain = STANDARD.decode(plain.json()["data"]["plaintext"].as_str().expect("a text")).expect("base64");
+    let mut kept: Value = serde_json::from_slice(&plain).expect("JSON");
+    kept["version"] = json!(1_000_000);
+    let plain = encoded(&kept.to_string());
+    let made = stage.vault.ask("POST", "transit/encrypt/sync", Some(json!({"plaintext": plain}))).ok().json();
+    let made = encoded(made["data"]["ciphertext"].as_str().expect("a text"));
+    stage.api.patch(&path, &json!([{"op": "replace", "path": "/data/handoff", "value": made}])).ok();
+
+    let second = stage.controller(&ARGS);
+    wait_until("another password", SOON, || stage.vault.requests("ssh/creds/otp") == 2);
+    wait_until("the old one to be given back", SOON, || leases(&stage) == 1);
+    assert!(second.child.stderr().contains("no login goes on from the handoff"), "{}", second.child.stderr());
 }
 
 #[test]
