@@ -136,3 +136,14 @@ fn more_than_a_secret_holds_is_refused_before_it_is_sent() {
     let refusal = step(None, &wanted(&json!({}), "Opaque"), &many, WALL).expect_err("it is too large");
     assert_eq!(refusal.what, "the values have 2097155 bytes, and a Secret holds 1048576");
 }
+
+#[test]
+fn a_secret_without_values_is_not_written() {
+    for whole in ["{}", r#"{"user": null}"#] {
+        let mut data = Data::new();
+        put(&mut data, &of_all(0), &Secret::from(whole)).expect("it is a JSON object");
+        let why = filled(data).expect_err("nothing is in it");
+        assert!(why.starts_with("there are no values"), "{why}");
+    }
+    assert!(filled(data("")).is_ok(), "an empty text is a value");
+}
