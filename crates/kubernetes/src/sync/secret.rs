@@ -322,6 +322,12 @@ fn changed(live: &Value, wanted: &Definition, data: &Data) -> Value {
     next
 }
 
+/// Returns whether the annotation that names the definition is from us, according to the API server's record. A copy that a
+/// person has made of one of our Secrets has it as well.
+pub(crate) fn is_named_by_us(live: &Value) -> bool {
+    written(live)["annotations"][format!("f:{OWNER}")].is_object()
+}
+
 /// Returns the labels and annotations that we wrote, according to the API server's record.
 fn written(live: &Value) -> Value {
     let mut mine = json!({"labels": {}, "annotations": {}});

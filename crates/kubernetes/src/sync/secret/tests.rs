@@ -147,3 +147,17 @@ fn a_secret_without_values_is_not_written() {
     }
     assert!(filled(data("")).is_ok(), "an empty text is a value");
 }
+
+#[test]
+fn a_copy_of_a_secret_is_not_named_by_us() {
+    let of = |manager: &str| {
+        let mut live = stored(&json!({}));
+        let fields = json!({"f:metadata": {"f:annotations": {format!("f:{OWNER}"): {}}}});
+        live["metadata"]["managedFields"] = json!([
+            {"manager": MANAGER, "fieldsV1": {"f:data": {}}}, {"manager": manager, "fieldsV1": fields},
+        ]);
+        live
+    };
+    assert!(is_named_by_us(&of(MANAGER)));
+    assert!(!is_named_by_us(&of("kubectl-client-side-apply")) && !is_named_by_us(&stored(&json!({}))));
+}
