@@ -14,7 +14,7 @@ use tokio::time::MissedTickBehavior;
 
 use super::board::Board;
 use super::definition::{Definition, Key};
-use super::desk::{List, Message, Place, Refused, Sighting};
+use super::desk::{Message, Place, Refused, Sighting};
 use super::handoff::Handoffs;
 use super::handovers::Handovers;
 use super::identity::{self, Identity, Token};
@@ -39,8 +39,6 @@ pub(crate) struct Hub {
     /// The search for what an earlier leader has left was done, and found these logins.
     swept: bool,
     left: BTreeSet<Identity>,
-    /// The lists that cannot be had, since the right is missing.
-    denied: BTreeSet<List>,
     pub(crate) board: Rc<Board>,
     /// The basis of the engine with the controller's own login.
     pub(crate) basis: Basis,
@@ -80,7 +78,7 @@ impl Hub {
         (basis, scope): (Basis, Scope),
     ) -> Self {
         let (engines, logins, seen, ending, unmade) = Default::default();
-        let (swept, left, denied, again) = Default::default();
+        let (swept, left, again) = Default::default();
         let handovers = Rc::new(Handovers::new(own.clone()));
         Self {
             cluster,
@@ -89,7 +87,6 @@ impl Hub {
             own,
             swept,
             left,
-            denied,
             board,
             basis,
             scope,
@@ -108,8 +105,7 @@ impl Hub {
         let mut looks = tokio::time::interval(LOOK);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            let may_sweep = !self.swept && self.denied.is_empty();
-            let looks_for_more = self.handoffs.is_some() && (may_sweep || !self.left.is_empty());
+            let looks_for_more = self.handoffs.is_some() && (!self.swept || !self.left.is_empty());
             let message = tokio::select! {
                 message = inbox.recv() => message,
                 () = due(self.again) => {
@@ -149,17 +145,8 @@ impl Hub {
             }
             Message::Refuse(key, refused) => self.refuse(&key, &refused),
             Message::Seen(sighting) => self.see(sighting),
-            Message::Listed(list, keys) => {
-                self.denied.remove(&list);
-                self.board.listed(&list, keys);
-            }
-            Message::Unlisted(list, is_denied) => {
-                self.board.listed(&list, BTreeSet::new());
-                match is_denied {
-                    true => self.denied.insert(list),
-                    false => self.denied.remove(&list),
-                };
-            }
+            Message::Listed(list, keys) => self.board.listed(&list, keys),
+            Message::Unlisted(list, is_denied) => self.board.unlisted(list, is_denied),
             Message::Left(identity) => self.find_left(identity),
             Message::Settled(key) => self.settle(&key),
             Message::Credentials(_) | Message::End | Message::Stop => {}
@@ -313,8 +300,8 @@ impl Hub {
     /// Looks for what an earlier leader has left of logins that nothing uses any more, once all definitions are
     /// known: their last definition was deleted while no controller ran.
     fn sweep(&mut self) {
-        let knows_all = self.board.knows_all() && self.denied.is_empty();
-        let Some(handoffs) = self.handoffs.clone().filter(|_| !self.swept && knows_all) else { return };
+        let may_begin = !self.swept && self.board.knows_all();
+        let Some(handoffs) = self.handoffs.clone().filter(|_| may_begin) else { return };
         self.swept = true;
         let own = self.own.clone();
         tokio::task::spawn_local(async move {

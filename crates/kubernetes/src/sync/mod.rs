@@ -36,6 +36,7 @@ mod synced;
 mod watch;
 mod world;
 
+use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::Path;
 use std::rc::Rc;
@@ -141,14 +142,14 @@ async fn sync(options: &Options) -> Result<(), String> {
     tokio::task::spawn_local(events::tell(Arc::clone(&cluster), to_tell));
     tokio::task::spawn_local(rest(Rc::clone(&board)));
     watch(options, &cluster, &publisher, &engine, &board);
-    let watched = options.watched.first().map_or_else(String::new, |name| format!("/namespaces/{name}"));
+    let watched = options.watched.iter().map(|name| format!("/namespaces/{name}")).collect();
     let lost = tokio::select! {
         _ = terminate.recv() => {
             tracing::info!("stopping: SIGTERM");
             None
         }
         () = until_lost(&mut election, &cluster) => Some("the Lease is another replica's; this one ends, and starts anew as a follower"),
-        () = until_gone_back(&cluster, &watched) => Some("the API server has an older state than before: its etcd was restored; this process ends, and starts anew with what is there"),
+        () = until_gone_back(&cluster, watched) => Some("the API server has an older state than before: its etcd was restored; this process ends, and starts anew with what is there"),
     };
     if lost.is_some() {
         // The Secrets' values are good until the next leader has something better, so nothing is revoked.
@@ -271,11 +272,17 @@ async fn until_lost(election: &mut Option<Election>, cluster: &Cluster) {
     }
 }
 
-/// Returns when the cluster has gone back to an older state.
-async fn until_gone_back(cluster: &Cluster, within: &str) {
-    let path =
-        format!("/api/v1{within}/secrets?limit=1&labelSelector={}%3Dtrue", secret::LABEL.replace('/', "%2F"));
-    while !cluster.has_gone_back(&path).await {
+/// Returns when the cluster has gone back to an older state. Each of the namespaces is asked in its turn, since the right may be
+/// missing in one of them.
+async fn until_gone_back(cluster: &Cluster, mut namespaces: VecDeque<String>) {
+    loop {
+        let within = namespaces.pop_front().unwrap_or_default();
+        let label = secret::LABEL.replace('/', "%2F");
+        let path = format!("/api/v1{within}/secrets?limit=1&labelSelector={label}%3Dtrue");
+        namespaces.push_back(within);
+        if cluster.has_gone_back(&path).await {
+            return;
+        }
         tokio::time::sleep(GLANCE).await;
     }
 }

@@ -62,6 +62,35 @@ fn a_kind_that_is_defined_later_is_synced_without_a_restart() {
     wait_until("the Secret", SOON, || value_of(&stage, "web", "a").as_deref() == Some("one"));
 }
 
+/// A team that has left takes its namespace along, or the operator's rights in it.
+#[test]
+fn a_namespace_that_cannot_be_listed_keeps_no_other_one_from_being_synced() {
+    if !api_server_possible() {
+        return;
+    }
+    let stage = Stage::start();
+    with_accounts(&stage);
+    stage.put("secret/data/web", &json!({"value": "one"}));
+    let gate = Gate::to(&stage.api.address(), &stage.api.ca_file());
+    // The first in the order in which they are asked for.
+    gate.rule(|asked| match asked.path.contains("/namespaces/other/") {
+        true => Fate::Answer(403),
+        false => Fate::Pass,
+    });
+    let mut controller = through(&stage, &gate, "sync-0", &["-watch-namespaces=other,shop"]);
+    let spec = json!({
+        "auth": {"serviceAccount": "web", "role": "web"}, "data": {"a": {"secret": "secret/web#value"}},
+    });
+    make(&stage, "shop", "web", &spec);
+    wait_until("the Secret", SOON, || value_of(&stage, "web", "a").as_deref() == Some("one"));
+    controller.until_ready();
+    let log = controller.child.stderr();
+    for kind in ["SecretDefinition", "SyncedSecret"] {
+        assert!(log.contains(&format!("objects of the kind {kind} in other are not synced")), "{log}");
+    }
+    assert!(!log.contains("in shop are not synced"), "{log}");
+}
+
 /// The kind that is watched for want of a better one may never come, as in a cluster without secrets-manager.
 #[test]
 fn a_controller_that_finds_no_kind_at_the_start_is_ready_when_one_of_them_is_defined() {

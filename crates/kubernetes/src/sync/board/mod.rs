@@ -97,6 +97,8 @@ struct State {
     /// The lists of definitions and of Secrets that are still to come, and the listed definitions that are not reconciled yet.
     lists: BTreeSet<List>,
     awaited: BTreeSet<Key>,
+    /// The lists that cannot be had although there may be objects.
+    hidden: BTreeSet<List>,
     /// The logins, by name.
     logins: BTreeMap<String, Login>,
     writes: u64,
@@ -153,8 +155,19 @@ impl Board {
     pub(crate) fn listed(&self, list: &List, keys: BTreeSet<Key>) {
         let mut state = self.state.borrow_mut();
         state.lists.remove(list);
+        state.hidden.remove(list);
         let news: Vec<Key> = keys.into_iter().filter(|key| !state.entries.contains_key(key)).collect();
         state.awaited.extend(news);
+    }
+
+    /// Records that a list is not to be waited for: the right is missing, or there is no such kind.
+    pub(crate) fn unlisted(&self, list: List, is_denied: bool) {
+        let mut state = self.state.borrow_mut();
+        state.lists.remove(&list);
+        match is_denied {
+            true => state.hidden.insert(list),
+            false => state.hidden.remove(&list),
+        };
     }
 
     /// Returns whether a definition is there, as far as the hub has told.
@@ -388,18 +401,16 @@ impl Board {
 
     /// Returns whether each definition that may have used this login has a Secret that does not: it was published with its
     /// present login, and all its readers have that. What was refused from the start may have been read with any login of its
-    /// namespace.
+    /// namespace, and so may what cannot be listed.
     pub(crate) fn needs_no_more(&self, identity: &Identity) -> bool {
         let state = self.state.borrow();
         let concerned = |key: &Key| match identity {
             Identity::Controller => key.kind == Kind::SecretDefinition,
             Identity::Account { namespace, .. } => *key.namespace == **namespace,
         };
-        state
-            .entries
-            .iter()
-            .filter(|(key, _)| concerned(key))
-            .all(|(_, entry)| entry.synced && !entry.refused && !entry.awaits_readers())
+        let mut entries = state.entries.iter().filter(|(key, _)| concerned(key));
+        !state.hides_users_of(identity)
+            && entries.all(|(_, entry)| entry.synced && !entry.refused && !entry.awaits_readers())
     }
 
     /// Returns why the controller is not ready.
@@ -430,6 +441,14 @@ impl Entry {
 }
 
 impl State {
+    /// Returns whether definitions with this login may be there that cannot be listed.
+    fn hides_users_of(&self, identity: &Identity) -> bool {
+        self.hidden.iter().any(|(kind, namespace)| match identity {
+            Identity::Controller => *kind == Some(Kind::SecretDefinition),
+            Identity::Account { namespace: own, .. } => namespace.as_ref().is_none_or(|one| one == own),
+        })
+    }
+
     /// Returns the entry of a definition that is refused in this form, unless it has a later form already.
     fn newest(&mut self, key: &Key, refused: &Refused) -> Option<&mut Entry> {
         self.awaited.remove(key);

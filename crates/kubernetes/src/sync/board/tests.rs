@@ -132,6 +132,28 @@ fn a_login_that_pods_may_still_need_is_not_given_back() {
 }
 
 #[test]
+fn a_login_is_not_given_back_where_objects_with_it_cannot_be_listed() {
+    let scene = Scene::new();
+    let needs_no_more = || {
+        let accounts = ["shop", "other"].map(|namespace| Identity::sample(namespace, "before"));
+        let all = [Identity::Controller].into_iter().chain(accounts);
+        all.map(|identity| scene.board.needs_no_more(&identity)).collect::<Vec<_>>()
+    };
+    let list = |kind, namespace: Option<&str>| (Some(kind), namespace.map(str::to_owned));
+    assert_eq!(needs_no_more(), [true, true, true]);
+    for (hidden, needs) in [
+        (list(Kind::SyncedSecret, Some("other")), [true, true, false]),
+        (list(Kind::SecretDefinition, Some("other")), [false, true, false]),
+        (list(Kind::SyncedSecret, None), [true, false, false]),
+    ] {
+        scene.board.unlisted(hidden.clone(), true);
+        assert_eq!(needs_no_more(), needs, "{hidden:?}");
+        scene.board.listed(&hidden, BTreeSet::new());
+        assert_eq!(needs_no_more(), [true, true, true], "{hidden:?}");
+    }
+}
+
+#[test]
 fn what_was_never_good_has_nothing_that_is_kept() {
     let mut scene = Scene::new();
     scene.board.refuse(&scene.key, &Scene::refused(2));
