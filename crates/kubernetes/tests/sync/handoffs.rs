@@ -303,7 +303,14 @@ fn a_handoff_that_may_not_be_decrypted_now_is_gone_on_from_later() {
     stage.vault.ask("PUT", "sys/policies/acl/sync", Some(json!({"policy": without}))).ok();
     let token = stage.api.token("leasehold", "leasehold-sync", &["https://kubernetes.default.svc"]);
     let mut second = stage.controller_as(&token, "sync-0", &ARGS);
+    make(&stage, "shop", "gone", &leased("secret/data/web"));
     wait_until("a denied try", SOON, || second.child.stderr().contains("cannot be read yet"));
+    // What was not begun can be deleted meanwhile.
+    wait_until("the finalizer", SOON, || {
+        stage.get(&place("shop", "gone")).is_some_and(|it| it["metadata"]["finalizers"].is_array())
+    });
+    stage.api.ask("DELETE", &place("shop", "gone"), None).ok();
+    wait_until("the object to be gone", SOON, || stage.get(&place("shop", "gone")).is_none());
     assert_eq!(stage.vault.requests("auth/kubernetes/login"), 1, "{}", second.child.stderr());
     stage.vault.ask("PUT", "sys/policies/acl/sync", Some(json!({"policy": policy}))).ok();
     second.until_ready();
