@@ -1,6 +1,8 @@
 //! What a leader leaves for the next one: tokens and leases, in Secrets of the controller's namespace, encrypted by
 //! Vault's transit engine. Plain text is never written.
 
+mod token;
+
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -21,6 +23,7 @@ use leasehold_base::tree::Tree;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
+use self::token::Shared;
 use super::identity::Identity;
 use crate::cluster::Cluster;
 
@@ -48,7 +51,7 @@ pub(crate) struct Handoffs {
     settings: Settings,
     cluster: Arc<Cluster>,
     client: Client,
-    token: RefCell<Option<Secret>>,
+    token: Shared,
     /// The server that the tokens belong to.
     server: String,
     /// The name of this replica.
@@ -98,7 +101,7 @@ impl Handoffs {
     ) -> Result<Self, String> {
         let client = Client::new(vault, auth).map_err(|failure| failure.why)?;
         let server = server(vault.address.as_str(), vault.namespace.as_deref(), auth.namespace.as_deref());
-        Ok(Self { settings, cluster, client, token: RefCell::default(), server, me: me.to_owned() })
+        Ok(Self { settings, cluster, client, token: Shared::default(), server, me: me.to_owned() })
     }
 
     /// Returns the handoff of this identity.
@@ -149,8 +152,7 @@ impl Handoffs {
 
     /// Revokes the login with which handoffs were encrypted.
     pub(crate) async fn leave(&self) {
-        let token = self.token.borrow_mut().take();
-        if let Some(token) = token {
+        if let Some(token) = self.token.take() {
             // A token that is not revoked expires by itself.
             let _revoked = self.client.revoke_self(&token).await;
         }
@@ -162,7 +164,7 @@ impl Handoffs {
         let local = |why: String| Failure::new(FailureKind::Local, why);
         let args = BTreeMap::from([(field.to_owned(), text)]);
         let request = Request::write(&path, args).map_err(|bad| local(bad.to_string()))?;
-        let held = self.token.borrow().clone();
+        let held = self.token.held();
         let answer = match &held {
             Some(token) => Some(self.client.read(&request, token).await),
             None => None,
@@ -182,8 +184,8 @@ impl Handoffs {
         let answer = match answer {
             Some(answer) => answer?,
             None => {
-                let token = self.client.login().await?.client_token;
-                *self.token.borrow_mut() = Some(token.clone());
+                let login = async || Ok(self.client.login().await?.client_token);
+                let token = self.token.renew(held.as_ref(), login).await?;
                 self.client.read(&request, &token).await?
             }
         };
