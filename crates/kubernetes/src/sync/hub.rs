@@ -49,8 +49,9 @@ pub(crate) struct Hub {
     logins: BTreeMap<Key, Login>,
     /// The Secrets that were seen, for engines that start later.
     seen: BTreeMap<Place, Sighting>,
-    ending: Vec<JoinHandle<()>>,
-    /// The definitions whose engine could not be made, and when that is tried again.
+    /// The engines that give back what they hold.
+    ending: HashMap<Identity, JoinHandle<()>>,
+    /// The definitions whose engine could not be made, or whose login is being given back, and when that is tried again.
     unmade: BTreeMap<Key, (Arc<Definition>, bool)>,
     again: Option<Moment>,
 }
@@ -123,11 +124,13 @@ impl Hub {
             self.take(message);
             self.sweep();
         }
-        for (_, engine) in self.engines.drain() {
+        for engine in self.engines.values() {
             let _sent = engine.inbox.send(Message::Stop);
-            self.ending.push(engine.running);
         }
-        for running in self.ending {
+        for engine in self.engines.into_values() {
+            let _over = engine.running.await;
+        }
+        for running in self.ending.into_values() {
             let _over = running.await;
         }
     }
@@ -149,6 +152,10 @@ impl Hub {
             Message::Unlisted(list, is_denied) => self.board.unlisted(list, is_denied),
             Message::Left(identity) => self.find_left(identity),
             Message::Settled(key) => self.settle(&key),
+            Message::Ended(identity) => {
+                self.ending.remove(&identity);
+                self.make_again();
+            }
             Message::Credentials(_) | Message::End | Message::Stop => {}
         }
     }
@@ -187,6 +194,11 @@ impl Hub {
         // To the engine of another login, there was no Secret before.
         let known = known || self.logins.contains_key(&key);
         self.board.arrived(&key);
+        if self.ending.contains_key(&*identity) {
+            // Another engine beside the one that ends would go on from the handoff that this one gives back.
+            self.unmade.insert(key, (definition, known));
+            return;
+        }
         match self.engine(&identity) {
             Ok(engine) => {
                 self.log_in(&definition);
@@ -293,8 +305,13 @@ impl Hub {
         let Some(engine) = self.engines.remove(identity) else { return };
         let _sent = engine.inbox.send(Message::End);
         self.board.part(&identity.to_string());
-        self.ending.retain(|running| !running.is_finished());
-        self.ending.push(engine.running);
+        let (own, ended) = (self.own.clone(), identity.clone());
+        let ending = tokio::task::spawn_local(async move {
+            let _over = engine.running.await;
+            // The hub is gone if the process is ending.
+            let _sent = own.send(Message::Ended(Box::new(ended)));
+        });
+        self.ending.insert(identity.clone(), ending);
     }
 
     /// Looks for what an earlier leader has left of logins that nothing uses any more, once all definitions are
@@ -314,8 +331,9 @@ impl Hub {
     /// Gives back what was found of logins that are not needed. A login waits as long as a Secret may still have its values:
     /// the object was refused from the start, or the login that it has now does not work.
     fn give_back(&mut self) {
-        // An engine that is there goes on from its handoff.
-        self.left.retain(|identity| !self.engines.contains_key(identity));
+        // An engine that is there goes on from its handoff, or gives it back.
+        let (engines, ending) = (&self.engines, &self.ending);
+        self.left.retain(|identity| !engines.contains_key(identity) && !ending.contains_key(identity));
         let (now, later) =
             std::mem::take(&mut self.left).into_iter().partition(|one| self.board.needs_no_more(one));
         self.left = later;
@@ -369,3 +387,6 @@ async fn due(at: Option<Moment>) {
         None => std::future::pending().await,
     }
 }
+
+#[cfg(test)]
+mod tests;

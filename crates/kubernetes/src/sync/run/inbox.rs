@@ -55,6 +55,7 @@ impl Run {
             | Message::Listed(..)
             | Message::Unlisted(..)
             | Message::Left(_)
+            | Message::Ended(_)
             | Message::Settled(..) => None,
             Message::End => self.end(),
             Message::Stop => {
