@@ -358,6 +358,7 @@ impl Hub {
         let (inbox, receiver) = unbounded_channel();
         let mut basis = self.basis.clone();
         basis.login = identity.to_string();
+        basis.seed = identity.seed(self.basis.seed);
         if let Identity::Account { role, mount, .. } = identity {
             // A tenant reaches only the Vault.
             basis.store = None;

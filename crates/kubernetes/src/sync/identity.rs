@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::fmt;
 use std::fs::File;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::Write as _;
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::path::PathBuf;
@@ -50,6 +51,13 @@ impl Identity {
             Self::Controller => true,
             Self::Account { namespace: own, .. } => own == namespace,
         }
+    }
+
+    /// Returns a seed that spreads the engines of a replica apart, too: all of them start together.
+    pub(crate) fn seed(&self, of_replica: u64) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        (of_replica, self).hash(&mut hasher);
+        hasher.finish()
     }
 
     /// Reads what [`kept`](Self::kept) has written.
@@ -185,7 +193,17 @@ impl Identity {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
+
+    #[test]
+    fn engines_of_one_replica_have_different_seeds_which_stay_the_same() {
+        let all = [Identity::Controller, Identity::sample("shop", "web"), Identity::sample("other", "web")];
+        let seeds = |replica: u64| all.iter().map(|one| one.seed(replica)).collect::<BTreeSet<_>>();
+        assert_eq!((seeds(1).len(), seeds(1)), (3, seeds(1)));
+        assert!(seeds(1).is_disjoint(&seeds(2)));
+    }
 
     #[test]
     fn a_reader_finds_a_whole_token_at_every_moment() {
@@ -196,7 +214,7 @@ mod tests {
         // The process's descriptors are those of its threads.
         let path = PathBuf::from(path.to_string_lossy().replace("self", &std::process::id().to_string()));
         let reader = std::thread::spawn(move || {
-            let mut seen = std::collections::BTreeSet::new();
+            let mut seen = BTreeSet::new();
             while seen.len() < 2 {
                 let bytes = std::fs::read(&path).expect("it is always there");
                 assert_eq!(bytes.len(), 64 * 1024);
