@@ -153,7 +153,8 @@ impl Handoffs {
             };
             if said != why {
                 tracing::warn!(
-                    "handoffs cannot be listed, so leases of logins that nothing uses run out: {why}"
+                    "handoffs cannot be listed, tried again in {} s; until then the leases of logins that nothing uses run out: {why}",
+                    AGAIN.as_secs()
                 );
                 said = why;
             }
