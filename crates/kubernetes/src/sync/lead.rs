@@ -72,7 +72,7 @@ mod tests {
         let address = format!("http://{}", silent.local_addr().expect("it is bound"));
         let cluster = Cluster::at(&address);
         let mut election = Election::strict("lease", "me");
-        let (now, before) = (clock::moment(), Duration::from_secs(7));
+        let (now, before) = (clock::moment(), Duration::from_secs(5));
         until_lost(&mut election, &cluster, now.before(before)).await;
         let whole = before + now.until(clock::moment());
         assert!((Election::GRACE..Election::LIFE).contains(&whole), "{whole:?}");
