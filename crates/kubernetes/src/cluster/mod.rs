@@ -91,6 +91,13 @@ impl Cluster {
         Ok(Self { client, namespace, newest: AtomicU64::new(0) })
     }
 
+    /// One at this address, in the namespace `leasehold`.
+    #[cfg(test)]
+    pub(crate) fn at(address: &str) -> Self {
+        let config = Config::new(address.parse().expect("an address"));
+        Self::of(config, Some("leasehold".to_owned())).expect("it has no files")
+    }
+
     /// The client itself, for watches.
     pub(crate) fn client(&self) -> Client {
         self.client.clone()

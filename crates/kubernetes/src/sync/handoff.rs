@@ -1,15 +1,21 @@
 //! What a leader leaves for the next one: tokens and leases, in Secrets of the controller's namespace, encrypted by
 //! Vault's transit engine. Plain text is never written.
 
+mod token;
+
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::Method;
+use kube::ResourceExt as _;
 use leasehold::config::plan::{AuthPlan, VaultPlan};
+use leasehold::core::snapshot::Snapshot;
 use leasehold::handoff::{Binding, Kept, Loaded, server};
 use leasehold::vault::client::Client;
 use leasehold_base::clock;
@@ -20,8 +26,10 @@ use leasehold_base::tree::Tree;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
+use self::token::Shared;
 use super::identity::Identity;
-use crate::cluster::Cluster;
+use super::orphans;
+use crate::cluster::{Away, Cluster};
 
 /// The annotation that marks a Secret as a handoff, and names its identity.
 const MARK: &str = "leasehold.dev/handoff-of";
@@ -31,6 +39,9 @@ pub(super) const LABEL: &str = "leasehold.dev/handoff";
 const ENTRY: &str = "handoff";
 /// How much a Secret holds, in bytes, with room for its metadata.
 const MOST: usize = 1_000_000;
+
+/// The pause between two tries to list handoffs.
+const AGAIN: Duration = Duration::from_secs(10);
 
 /// Where handoffs are kept, and the key that encrypts them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,7 +58,7 @@ pub(crate) struct Handoffs {
     settings: Settings,
     cluster: Arc<Cluster>,
     client: Client,
-    token: RefCell<Option<Secret>>,
+    token: Shared,
     /// The server that the tokens belong to.
     server: String,
     /// The name of this replica.
@@ -76,18 +87,64 @@ pub(crate) enum Trouble {
     Never(String),
 }
 
+/// Why a handoff is not written. Its text has nothing of the content.
+#[derive(Debug)]
+pub(crate) enum Unsaved {
+    Unencrypted(Failure),
+    /// It has so many bytes.
+    TooLarge(usize),
+    Away(Away),
+    /// The API server's own words.
+    Refused(String),
+    /// Its Secret was deleted.
+    Gone,
+    /// Another program has written to the Secret of this name.
+    Changed(String),
+}
+
+impl fmt::Display for Unsaved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unencrypted(failure) => write!(f, "it cannot be encrypted: {}", failure.why),
+            Self::TooLarge(size) => {
+                write!(f, "it has {size} bytes, and a Secret holds less; use fewer leases with one login")
+            }
+            Self::Away(away) => away.fmt(f),
+            Self::Refused(why) => f.write_str(why),
+            Self::Gone => f.write_str("its Secret is gone"),
+            Self::Changed(name) => write!(f, "the Secret {name} was changed by another hand"),
+        }
+    }
+}
+
+/// Returns what a ciphertext that was not decrypted means. A role that is refused, and a policy that denies, are a person's
+/// mistake of a moment. What the handoff names is in use meanwhile.
+fn undecrypted(failure: Failure) -> Trouble {
+    match failure.kind {
+        kind if kind.is_outage() => Trouble::Later(failure.why),
+        FailureKind::Local | FailureKind::Refused | FailureKind::Denied => Trouble::Later(failure.why),
+        _ => Trouble::Never(failure.why),
+    }
+}
+
 impl Handoffs {
     /// # Errors
-    /// Says what is wrong with the server's settings.
+    /// The client's: a file of the server's settings cannot be used.
     pub(crate) fn new(
         settings: Settings,
         cluster: Arc<Cluster>,
         (vault, auth): (&VaultPlan, &AuthPlan),
         me: &str,
-    ) -> Result<Self, String> {
-        let client = Client::new(vault, auth).map_err(|failure| failure.why)?;
+    ) -> Result<Self, Failure> {
+        let client = Client::new(vault, auth)?;
         let server = server(vault.address.as_str(), vault.namespace.as_deref(), auth.namespace.as_deref());
-        Ok(Self { settings, cluster, client, token: RefCell::default(), server, me: me.to_owned() })
+        Ok(Self { settings, cluster, client, token: Shared::default(), server, me: me.to_owned() })
+    }
+
+    /// Reads the TLS files again.
+    pub(crate) fn reload(&self) {
+        // The hub logs what is wrong with them.
+        let _changed = self.client.reload();
     }
 
     /// Returns the handoff of this identity.
@@ -112,34 +169,33 @@ impl Handoffs {
         Handoff { all: Rc::clone(self), name, identity: identity.kept(), binding, live, written }
     }
 
-    /// Returns the identities that have a handoff.
+    /// Returns the identities that have a handoff. Asks until that is answered: nothing else gives their leases back.
     pub(crate) async fn left(&self) -> Vec<Identity> {
-        let path = format!("/api/v1/namespaces/{}/secrets?labelSelector={LABEL}", self.cluster.namespace);
-        let answer = match self.cluster.get(&path).await {
-            Ok(answer) if answer.status == 200 => answer,
-            Ok(answer) => {
+        let mut said = String::new();
+        loop {
+            let why = match orphans::labelled(&self.cluster, &self.cluster.namespace, LABEL).await {
+                Ok(all) => {
+                    let whose = all.iter().filter_map(|one| one.annotations().get(MARK));
+                    return whose
+                        .filter_map(|text| Identity::of_kept(&serde_json::from_str(text).ok()?))
+                        .collect();
+                }
+                Err(error) => error.to_string(),
+            };
+            if said != why {
                 tracing::warn!(
-                    "handoffs cannot be listed, so leases of logins that nothing uses run out: {}",
-                    answer.words()
+                    "handoffs cannot be listed, tried again in {} s; until then the leases of logins that nothing uses run out: {why}",
+                    AGAIN.as_secs()
                 );
-                return Vec::new();
+                said = why;
             }
-            Err(away) => {
-                tracing::warn!(
-                    "handoffs cannot be listed, so leases of logins that nothing uses run out: {away}"
-                );
-                return Vec::new();
-            }
-        };
-        let items = answer.body["items"].as_array().into_iter().flatten();
-        let whose = items.filter_map(|item| item["metadata"]["annotations"][MARK].as_str());
-        whose.filter_map(|text| Identity::of_kept(&serde_json::from_str(text).ok()?)).collect()
+            tokio::time::sleep(AGAIN).await;
+        }
     }
 
     /// Revokes the login with which handoffs were encrypted.
     pub(crate) async fn leave(&self) {
-        let token = self.token.borrow_mut().take();
-        if let Some(token) = token {
+        if let Some(token) = self.token.take() {
             // A token that is not revoked expires by itself.
             let _revoked = self.client.revoke_self(&token).await;
         }
@@ -151,7 +207,7 @@ impl Handoffs {
         let local = |why: String| Failure::new(FailureKind::Local, why);
         let args = BTreeMap::from([(field.to_owned(), text)]);
         let request = Request::write(&path, args).map_err(|bad| local(bad.to_string()))?;
-        let held = self.token.borrow().clone();
+        let held = self.token.held();
         let answer = match &held {
             Some(token) => Some(self.client.read(&request, token).await),
             None => None,
@@ -171,8 +227,8 @@ impl Handoffs {
         let answer = match answer {
             Some(answer) => answer?,
             None => {
-                let token = self.client.login().await?.client_token;
-                *self.token.borrow_mut() = Some(token.clone());
+                let login = async || Ok(self.client.login().await?.client_token);
+                let token = self.token.renew(held.as_ref(), login).await?;
                 self.client.read(&request, &token).await?
             }
         };
@@ -214,17 +270,20 @@ impl Handoff {
         *self.live.borrow_mut() = Some(live);
         let Some(text) = text else { return Err(Trouble::Never("it has no ciphertext".to_owned())) };
         let plain = self.all.transit("decrypt", "ciphertext", text.as_str().into(), "plaintext").await;
-        let plain = plain.map_err(|failure| match failure.kind {
-            kind if kind.is_outage() => Trouble::Later(failure.why),
-            FailureKind::Overloaded(_) | FailureKind::Local => Trouble::Later(failure.why),
-            _ => Trouble::Never(failure.why),
-        })?;
+        let plain = plain.map_err(undecrypted)?;
         let bytes = STANDARD.decode(plain.expose()).map(Secret::new);
         let bytes =
             bytes.map_err(|_| Trouble::Never("what was encrypted is not what we write".to_owned()))?;
         match Loaded::parse(bytes.expose(), &self.binding, clock::moment()) {
             Loaded::Found { kept, same_clock } => Ok(Some((*kept, same_clock))),
             Loaded::Absent => Ok(None),
+            Loaded::Strays { kept, same_clock, why } if kept.snapshot != Snapshot::default() => {
+                tracing::warn!(
+                    "logging in anew, since no login goes on from the handoff {}: {why}; what it names is given back once the Secrets have other values",
+                    self.name
+                );
+                Ok(Some((*kept, same_clock)))
+            }
             Loaded::Strays { why, .. } | Loaded::Unusable(why) => Err(Trouble::Never(why.to_string())),
         }
     }
@@ -232,8 +291,8 @@ impl Handoff {
     /// Writes the handoff, unless it is the same as the last write.
     ///
     /// # Errors
-    /// Says why the next leader may have to log in anew.
-    pub(crate) async fn save(&self, kept: &Kept) -> Result<(), String> {
+    /// [`Unsaved`]: the next leader may have to log in anew.
+    pub(crate) async fn save(&self, kept: &Kept) -> Result<(), Unsaved> {
         let plain = kept.to_bytes(&self.binding);
         let digest: [u8; 32] = Sha256::digest(&*plain).into();
         if *self.written.borrow() == Some(digest) {
@@ -242,12 +301,9 @@ impl Handoff {
         let encoded = Secret::from(STANDARD.encode(&*plain));
         drop(plain);
         let text = self.all.transit("encrypt", "plaintext", encoded, "ciphertext").await;
-        let text = text.map_err(|failure| format!("it cannot be encrypted: {}", failure.why))?;
+        let text = text.map_err(Unsaved::Unencrypted)?;
         if text.len() > MOST {
-            return Err(format!(
-                "it has {} bytes, and a Secret holds less; use fewer leases with one login",
-                text.len()
-            ));
+            return Err(Unsaved::TooLarge(text.len()));
         }
         let live = self.live.borrow().clone();
         let object = self.object(live.as_ref(), text.expose());
@@ -255,7 +311,7 @@ impl Handoff {
             Some(_) => self.all.cluster.send(Method::PUT, &self.path(), &object).await,
             None => self.all.cluster.send(Method::POST, &self.collection(), &object).await,
         };
-        let answer = answer.map_err(|away| away.to_string())?;
+        let answer = answer.map_err(Unsaved::Away)?;
         match answer.status {
             200..300 => {
                 *self.live.borrow_mut() = Some(answer.body);
@@ -265,13 +321,13 @@ impl Handoff {
             // Another program deleted it: the next try creates it.
             404 => {
                 *self.live.borrow_mut() = None;
-                Err("its Secret is gone".to_owned())
+                Err(Unsaved::Gone)
             }
             409 => {
                 self.look().await;
-                Err(format!("the Secret {} was changed by another hand", self.name))
+                Err(Unsaved::Changed(self.name.clone()))
             }
-            _ => Err(answer.words()),
+            _ => Err(Unsaved::Refused(answer.words())),
         }
     }
 
@@ -335,3 +391,6 @@ impl Handoff {
 
 /// The annotation that names the replica that wrote it last.
 const BY: &str = "leasehold.dev/written-by";
+
+#[cfg(test)]
+mod tests;

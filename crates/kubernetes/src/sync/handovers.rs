@@ -198,9 +198,7 @@ mod tests {
     }
 
     fn account(role: &str) -> Arc<Identity> {
-        let text = str::to_owned;
-        let (namespace, account, mount) = (text("shop"), text("web"), text("kubernetes"));
-        Arc::new(Identity::Account { namespace, account, role: text(role), mount, audience: text("vault") })
+        Arc::new(Identity::sample("shop", role))
     }
 
     fn table() -> (Rc<Handovers>, UnboundedReceiver<Message>) {

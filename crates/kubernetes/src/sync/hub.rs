@@ -1,5 +1,7 @@
 //! Passes messages to the engine whose login they concern, and makes and ends engines as logins come and go.
 
+mod files;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -12,14 +14,16 @@ use tokio::sync::oneshot::{Sender, channel};
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
+use self::files::Files;
 use super::board::Board;
 use super::definition::{Definition, Key};
-use super::desk::{List, Message, Place, Refused, Sighting};
+use super::desk::{Message, Place, Refused, Sighting};
 use super::handoff::Handoffs;
 use super::handovers::Handovers;
 use super::identity::{self, Identity, Token};
 use super::roster::Basis;
 use super::run::{Places, Run};
+use super::scope::Scope;
 use crate::cluster::Cluster;
 
 /// The pause before an engine is made that could not be made: no descriptors are left, for example.
@@ -28,6 +32,9 @@ const AGAIN: Duration = Duration::from_secs(60);
 /// The pause between two looks whether all definitions are known, and which logins are not needed any more.
 const LOOK: Duration = Duration::from_secs(1);
 
+/// The pause between two looks at the TLS files.
+const MINUTE: Duration = Duration::from_secs(60);
+
 /// The hub; see the module.
 pub(crate) struct Hub {
     pub(crate) cluster: Arc<Cluster>,
@@ -35,22 +42,23 @@ pub(crate) struct Hub {
     handoffs: Option<Rc<Handoffs>>,
     /// For messages that the hub sends itself.
     own: UnboundedSender<Message>,
-    /// The search for what an earlier leader has left was done, and found these logins.
+    /// The search for what an earlier leader has left has begun, and found these logins.
     swept: bool,
     left: BTreeSet<Identity>,
-    /// The lists that cannot be had, since the right is missing.
-    denied: BTreeSet<List>,
     pub(crate) board: Rc<Board>,
     /// The basis of the engine with the controller's own login.
     pub(crate) basis: Basis,
+    scope: Scope,
+    files: Option<Files>,
     engines: HashMap<Identity, Engine>,
     handovers: Rc<Handovers>,
     /// What each definition that an engine has is read with.
     logins: BTreeMap<Key, Login>,
     /// The Secrets that were seen, for engines that start later.
     seen: BTreeMap<Place, Sighting>,
-    ending: Vec<JoinHandle<()>>,
-    /// The definitions whose engine could not be made, and when that is tried again.
+    /// The engines that give back what they hold.
+    ending: HashMap<Identity, JoinHandle<()>>,
+    /// The definitions whose engine could not be made, or whose login is being given back, and when that is tried again.
     unmade: BTreeMap<Key, (Arc<Definition>, bool)>,
     again: Option<Moment>,
 }
@@ -75,11 +83,12 @@ impl Hub {
         (places, handoffs): (Places, Option<Rc<Handoffs>>),
         own: UnboundedSender<Message>,
         board: Rc<Board>,
-        basis: Basis,
+        (basis, scope): (Basis, Scope),
     ) -> Self {
         let (engines, logins, seen, ending, unmade) = Default::default();
-        let (swept, left, denied, again) = Default::default();
+        let (swept, left, again) = Default::default();
         let handovers = Rc::new(Handovers::new(own.clone()));
+        let files = Files::of(&basis.vault);
         Self {
             cluster,
             places,
@@ -87,9 +96,10 @@ impl Hub {
             own,
             swept,
             left,
-            denied,
             board,
             basis,
+            scope,
+            files,
             engines,
             handovers,
             logins,
@@ -103,14 +113,20 @@ impl Hub {
     /// Runs until it is asked to stop, and every engine has revoked what it holds.
     pub(crate) async fn run(mut self, mut inbox: UnboundedReceiver<Message>) {
         let mut looks = tokio::time::interval(LOOK);
-        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut minutes = tokio::time::interval(MINUTE);
+        for each in [&mut looks, &mut minutes] {
+            each.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        }
         loop {
-            let may_sweep = !self.swept && self.denied.is_empty();
-            let looks_for_more = self.handoffs.is_some() && (may_sweep || !self.left.is_empty());
+            let looks_for_more = self.handoffs.is_some() && (!self.swept || !self.left.is_empty());
             let message = tokio::select! {
                 message = inbox.recv() => message,
                 () = due(self.again) => {
                     self.make_again();
+                    continue;
+                }
+                _ = minutes.tick(), if self.files.is_some() => {
+                    self.reload();
                     continue;
                 }
                 // The engines tell the board, and not the hub, that all definitions are known.
@@ -120,54 +136,67 @@ impl Hub {
                     continue;
                 }
             };
-            let Some(message) = message else { break };
-            if let Some(key) = message.concerns() {
-                self.unmade.remove(key);
-            }
-            match message {
-                Message::Stop => break,
-                Message::Want(definition, known) => self.want(definition, known),
-                Message::Drop(key, answer) => {
-                    self.leave(&key, answer);
-                    self.board.forget(&key);
-                }
-                Message::Refuse(key, refused) => self.refuse(&key, &refused),
-                Message::Seen(sighting) => {
-                    let place = (sighting.namespace.clone(), sighting.name.clone());
-                    let concerned =
-                        self.engines.iter().filter(|(identity, _)| identity.is_used_in(&sighting.namespace));
-                    for (_, engine) in concerned {
-                        let _sent = engine.inbox.send(Message::Seen(sighting.clone()));
-                    }
-                    match sighting.gone {
-                        false => self.seen.insert(place, sighting),
-                        true => self.seen.remove(&place),
-                    };
-                }
-                Message::Listed(list, keys) => {
-                    self.denied.remove(&list);
-                    self.board.listed(&list, keys);
-                }
-                Message::Unlisted(list, is_denied) => {
-                    self.board.listed(&list, BTreeSet::new());
-                    match is_denied {
-                        true => self.denied.insert(list),
-                        false => self.denied.remove(&list),
-                    };
-                }
-                Message::Left(identity) => drop(self.left.insert(identity)),
-                Message::Settled(key) => self.settle(&key),
-                Message::Credentials(_) | Message::End => {}
-            }
+            let Some(message) = message.filter(|message| !matches!(message, Message::Stop)) else { break };
+            self.take(message);
             self.sweep();
         }
-        for (_, engine) in self.engines.drain() {
+        for engine in self.engines.values() {
             let _sent = engine.inbox.send(Message::Stop);
-            self.ending.push(engine.running);
         }
-        for running in self.ending {
+        for engine in self.engines.into_values() {
+            let _over = engine.running.await;
+        }
+        for running in self.ending.into_values() {
             let _over = running.await;
         }
+    }
+
+    /// Handles a message, or passes it to those that it concerns.
+    fn take(&mut self, message: Message) {
+        if let Some(key) = message.concerns() {
+            self.unmade.remove(key);
+        }
+        match message {
+            Message::Want(definition, known) => self.want(definition, known),
+            Message::Drop(key, answer) => {
+                self.leave(&key, answer);
+                self.board.forget(&key);
+            }
+            Message::Refuse(key, refused) => self.refuse(&key, &refused),
+            Message::Seen(sighting) => self.see(sighting),
+            Message::Listed(list, keys) => self.board.listed(&list, keys),
+            Message::Unlisted(list, is_denied) => self.board.unlisted(list, is_denied),
+            Message::Left(identity) => self.find_left(identity),
+            Message::Settled(key) => self.settle(&key),
+            Message::Ended(identity) => {
+                self.ending.remove(&identity);
+                self.make_again();
+            }
+            Message::Credentials(_) | Message::Reload | Message::End | Message::Stop => {}
+        }
+    }
+
+    /// Reports a Secret to the engines that may have definitions of it, and to those that start later.
+    fn see(&mut self, sighting: Sighting) {
+        let place = (sighting.namespace.clone(), sighting.name.clone());
+        let concerned = self.engines.iter().filter(|(identity, _)| identity.is_used_in(&sighting.namespace));
+        for (_, engine) in concerned {
+            let _sent = engine.inbox.send(Message::Seen(sighting.clone()));
+        }
+        match sighting.gone {
+            false => self.seen.insert(place, sighting),
+            true => self.seen.remove(&place),
+        };
+    }
+
+    /// Notes a login that an earlier leader has left. Where no definition is seen, that none uses the login says nothing: its
+    /// Secrets may be there, with its leases.
+    fn find_left(&mut self, identity: Identity) {
+        if self.scope.shows_users_of(&identity) {
+            self.left.insert(identity);
+            return;
+        }
+        tracing::info!("left the handoff of {identity}, whose namespace is not watched");
     }
 
     /// Passes a definition to the engine of its login. An engine that it had before keeps it in its former form.
@@ -181,6 +210,11 @@ impl Hub {
         // To the engine of another login, there was no Secret before.
         let known = known || self.logins.contains_key(&key);
         self.board.arrived(&key);
+        if self.ending.contains_key(&*identity) {
+            // Another engine beside the one that ends would go on from the handoff that this one gives back.
+            self.unmade.insert(key, (definition, known));
+            return;
+        }
         match self.engine(&identity) {
             Ok(engine) => {
                 self.log_in(&definition);
@@ -287,15 +321,20 @@ impl Hub {
         let Some(engine) = self.engines.remove(identity) else { return };
         let _sent = engine.inbox.send(Message::End);
         self.board.part(&identity.to_string());
-        self.ending.retain(|running| !running.is_finished());
-        self.ending.push(engine.running);
+        let (own, ended) = (self.own.clone(), identity.clone());
+        let ending = tokio::task::spawn_local(async move {
+            let _over = engine.running.await;
+            // The hub is gone if the process is ending.
+            let _sent = own.send(Message::Ended(Box::new(ended)));
+        });
+        self.ending.insert(identity.clone(), ending);
     }
 
     /// Looks for what an earlier leader has left of logins that nothing uses any more, once all definitions are
     /// known: their last definition was deleted while no controller ran.
     fn sweep(&mut self) {
-        let knows_all = self.board.knows_all() && self.denied.is_empty();
-        let Some(handoffs) = self.handoffs.clone().filter(|_| !self.swept && knows_all) else { return };
+        let may_begin = !self.swept && self.board.knows_all();
+        let Some(handoffs) = self.handoffs.clone().filter(|_| may_begin) else { return };
         self.swept = true;
         let own = self.own.clone();
         tokio::task::spawn_local(async move {
@@ -308,8 +347,9 @@ impl Hub {
     /// Gives back what was found of logins that are not needed. A login waits as long as a Secret may still have its values:
     /// the object was refused from the start, or the login that it has now does not work.
     fn give_back(&mut self) {
-        // An engine that is there goes on from its handoff.
-        self.left.retain(|identity| !self.engines.contains_key(identity));
+        // An engine that is there goes on from its handoff, or gives it back.
+        let (engines, ending) = (&self.engines, &self.ending);
+        self.left.retain(|identity| !engines.contains_key(identity) && !ending.contains_key(identity));
         let (now, later) =
             std::mem::take(&mut self.left).into_iter().partition(|one| self.board.needs_no_more(one));
         self.left = later;
@@ -334,6 +374,7 @@ impl Hub {
         let (inbox, receiver) = unbounded_channel();
         let mut basis = self.basis.clone();
         basis.login = identity.to_string();
+        basis.seed = identity.seed(self.basis.seed);
         if let Identity::Account { role, mount, .. } = identity {
             // A tenant reaches only the Vault.
             basis.store = None;
@@ -363,3 +404,6 @@ async fn due(at: Option<Moment>) {
         None => std::future::pending().await,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::fmt;
 use std::fs::File;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::Write as _;
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::path::PathBuf;
@@ -19,6 +20,9 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::desk::Message;
 use crate::cluster::Cluster;
 
+/// The mount of logins, and the audience of tokens, where none is named. A login is named without them.
+pub(crate) const MOUNT: &str = "kubernetes";
+pub(crate) const AUDIENCE: &str = "vault";
 /// The life that a token is requested for. The API server may grant another.
 const LIFE: Duration = Duration::from_secs(3600);
 /// The pause after a refusal.
@@ -52,6 +56,13 @@ impl Identity {
         }
     }
 
+    /// Returns a seed that spreads the engines of a replica apart, too: all of them start together.
+    pub(crate) fn seed(&self, of_replica: u64) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        (of_replica, self).hash(&mut hasher);
+        hasher.finish()
+    }
+
     /// Reads what [`kept`](Self::kept) has written.
     pub(crate) fn of_kept(kept: &Value) -> Option<Self> {
         if kept == "controller" {
@@ -73,8 +84,15 @@ impl fmt::Display for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Controller => f.write_str("the controller"),
-            Self::Account { namespace, account, role, .. } => {
-                write!(f, "service account {namespace}/{account} with role {role}")
+            Self::Account { namespace, account, role, mount, audience } => {
+                write!(f, "service account {namespace}/{account} with role {role}")?;
+                if mount != MOUNT {
+                    write!(f, " at auth/{mount}")?;
+                }
+                if audience != AUDIENCE {
+                    write!(f, " for the audience {audience}")?;
+                }
+                Ok(())
             }
         }
     }
@@ -174,8 +192,44 @@ fn granted(answer: &Value) -> Option<(Secret, Duration)> {
 }
 
 #[cfg(test)]
+impl Identity {
+    /// Returns an account's login with the usual mount and audience.
+    pub(crate) fn sample(namespace: &str, role: &str) -> Self {
+        let text = str::to_owned;
+        let (account, mount, audience) = (text("web"), text("kubernetes"), text("vault"));
+        Self::Account { namespace: text(namespace), account, role: text(role), mount, audience }
+    }
+}
+
+#[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
+
+    #[test]
+    fn two_logins_have_two_names() {
+        let usual = Identity::sample("shop", "web");
+        assert_eq!(usual.to_string(), "service account shop/web with role web");
+        let with = |mount: &str, audience: &str| {
+            let mut other = usual.clone();
+            if let Identity::Account { mount: at, audience: of, .. } = &mut other {
+                (*at, *of) = (mount.to_owned(), audience.to_owned());
+            }
+            other.to_string()
+        };
+        assert_eq!(with("prod", AUDIENCE), format!("{usual} at auth/prod"));
+        assert_eq!(with(MOUNT, "bao"), format!("{usual} for the audience bao"));
+        assert_eq!(with("prod", "bao"), format!("{usual} at auth/prod for the audience bao"));
+    }
+
+    #[test]
+    fn engines_of_one_replica_have_different_seeds_which_stay_the_same() {
+        let all = [Identity::Controller, Identity::sample("shop", "web"), Identity::sample("other", "web")];
+        let seeds = |replica: u64| all.iter().map(|one| one.seed(replica)).collect::<BTreeSet<_>>();
+        assert_eq!((seeds(1).len(), seeds(1)), (3, seeds(1)));
+        assert!(seeds(1).is_disjoint(&seeds(2)));
+    }
 
     #[test]
     fn a_reader_finds_a_whole_token_at_every_moment() {
@@ -186,7 +240,7 @@ mod tests {
         // The process's descriptors are those of its threads.
         let path = PathBuf::from(path.to_string_lossy().replace("self", &std::process::id().to_string()));
         let reader = std::thread::spawn(move || {
-            let mut seen = std::collections::BTreeSet::new();
+            let mut seen = BTreeSet::new();
             while seen.len() < 2 {
                 let bytes = std::fs::read(&path).expect("it is always there");
                 assert_eq!(bytes.len(), 64 * 1024);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::definition::Kind;
-use super::desk::Message;
+use super::desk::{List, Message};
 use super::reconcile::Context;
 use super::watch::{self, Unlisted};
 
@@ -14,79 +14,99 @@ const AGAIN: Duration = Duration::from_secs(5);
 /// The pause between two looks for a kind that cannot be listed yet.
 const LATER: Duration = Duration::from_secs(30);
 
-/// Starts the watches of each kind in these namespaces, as soon as its objects can be listed.
+/// The objects of one kind, in a namespace or in all.
+struct Watched {
+    context: Arc<Context>,
+    namespace: Option<String>,
+}
+
+impl Watched {
+    fn list(&self) -> List {
+        (Some(self.context.kind), self.namespace.clone())
+    }
+
+    fn start(&self) {
+        let client = self.context.cluster.client();
+        let control = watch::control(client, self.namespace.clone(), Arc::clone(&self.context));
+        tokio::task::spawn_local(control);
+    }
+
+    /// Tells the hub that this list is not to be waited for; whether that is since the right is missing.
+    fn unlist(&self, why: &Unlisted) {
+        // The receiver is gone if the run is ending.
+        let denied = matches!(why, Unlisted::Denied(_));
+        let _sent = self.context.engine.send(Message::Unlisted(self.list(), denied));
+    }
+
+    /// Logs why it is not watched, and tells the hub whether its list is to be waited for.
+    fn tell(&self, why: &Unlisted) {
+        let within = self.namespace.as_ref().map(|name| format!(" in {name}")).unwrap_or_default();
+        let which = format!("objects of the kind {}{within}", self.context.kind.name());
+        match why {
+            Unlisted::Absent(why) => tracing::info!("{which} are not synced: {why}"),
+            // Objects that are named as watched are there, as far as anybody knows.
+            Unlisted::Denied(why) if self.namespace.is_some() => {
+                tracing::warn!("{which} are not synced: {why}")
+            }
+            Unlisted::Denied(why) => tracing::info!("{which} are not synced: {why}"),
+            Unlisted::Unknown(why) => {
+                let pause = AGAIN.as_secs();
+                tracing::warn!("{which} cannot be listed, tried again in {pause} s: {why}");
+                return;
+            }
+        }
+        self.unlist(why);
+    }
+}
+
+/// Starts the watch of each kind in each of these namespaces, as soon as its objects can be listed there: a namespace that is
+/// gone, or whose rights are missing, keeps no other one from being synced.
 ///
-/// If no kind can be listed, that of secrets-manager is watched all the same: its watch tries again and again.
+/// If nothing at all can be listed, the kind of secrets-manager is watched all the same: its watches try again and again.
 pub(crate) async fn attend(namespaces: Vec<Option<String>>, contexts: [Arc<Context>; 2]) {
-    let mut missing: Vec<Arc<Context>> = contexts.into();
-    let mut told = BTreeMap::new();
-    let mut fallback: Option<(Arc<Context>, bool)> = None;
+    let of = |context: &Arc<Context>| {
+        let context = Arc::clone(context);
+        namespaces.iter().cloned().map(move |namespace| Watched { context: Arc::clone(&context), namespace })
+    };
+    let mut missing: Vec<Watched> = contexts.iter().flat_map(of).collect();
+    let all = missing.len();
+    let (mut told, mut fallback) = (BTreeMap::new(), Vec::new());
     loop {
-        let mut unlisted = BTreeMap::new();
-        let known = missing.len();
-        for context in &missing {
-            let first = namespaces.first().cloned().flatten();
-            match watch::can_list(&context.cluster, context.kind, first.as_deref()).await {
-                Ok(()) => start(&namespaces, context),
-                Err(why) => drop(unlisted.insert(context.kind, why)),
-            }
-        }
-        missing.retain(|context| unlisted.contains_key(&context.kind));
+        let before = missing.len();
+        let mut unlisted = begin(missing).await;
         // There is something to be ready for without the kind that may never come.
-        if let Some((context, denied)) = fallback.take_if(|_| missing.len() < known) {
-            unlist(&namespaces, &context, denied);
+        if unlisted.len() < before {
+            fallback.drain(..).for_each(|(watched, why): (Watched, Unlisted)| watched.unlist(&why));
         }
-        let is_known = !unlisted.values().any(|why| matches!(why, Unlisted::Unknown(_)));
-        if is_known && missing.len() == Kind::ALL.len() {
-            let context = missing.remove(0);
-            start(&namespaces, &context);
-            let denied = matches!(unlisted.get(&context.kind), Some(Unlisted::Denied(_)));
-            fallback = Some((context, denied));
+        let is_known = !unlisted.iter().any(|(_, why)| matches!(why, Unlisted::Unknown(_)));
+        if is_known && unlisted.len() == all {
+            let is_theirs = |(watched, _): &(Watched, _)| watched.context.kind == Kind::SecretDefinition;
+            (fallback, unlisted) = unlisted.into_iter().partition(is_theirs);
+            fallback.iter().for_each(|(watched, _)| watched.start());
         }
-        for context in &missing {
-            let Some(why) = unlisted.remove(&context.kind) else { continue };
-            if told.get(&context.kind) != Some(&why) {
-                tell(&namespaces, context, &why);
-                told.insert(context.kind, why);
+        for (watched, why) in &unlisted {
+            if told.get(&watched.list()) != Some(why) {
+                watched.tell(why);
+                told.insert(watched.list(), why.clone());
             }
         }
-        if missing.is_empty() {
+        if unlisted.is_empty() {
             return;
         }
+        missing = unlisted.into_iter().map(|(watched, _)| watched).collect();
         tokio::time::sleep(if is_known { LATER } else { AGAIN }).await;
     }
 }
 
-fn start(namespaces: &[Option<String>], context: &Arc<Context>) {
-    for namespace in namespaces {
-        let control = watch::control(context.cluster.client(), namespace.clone(), Arc::clone(context));
-        tokio::task::spawn_local(control);
-    }
-}
-
-/// Logs why a kind is not watched, and tells the hub whether its lists are to be waited for.
-fn tell(namespaces: &[Option<String>], context: &Context, why: &Unlisted) {
-    let kind = context.kind;
-    match why {
-        Unlisted::Absent(why) | Unlisted::Denied(why) => {
-            tracing::info!("objects of the kind {} are not synced: {why}", kind.name());
-        }
-        Unlisted::Unknown(why) => {
-            let pause = AGAIN.as_secs();
-            tracing::warn!(
-                "objects of the kind {} cannot be listed, tried again in {pause} s: {why}",
-                kind.name()
-            );
-            return;
+/// Starts the watches of what can be listed. Returns the rest, and why it cannot.
+async fn begin(missing: Vec<Watched>) -> Vec<(Watched, Unlisted)> {
+    let mut unlisted = Vec::new();
+    for watched in missing {
+        let Watched { context, namespace } = &watched;
+        match watch::can_list(&context.cluster, context.kind, namespace.as_deref()).await {
+            Ok(()) => watched.start(),
+            Err(why) => unlisted.push((watched, why)),
         }
     }
-    unlist(namespaces, context, matches!(why, Unlisted::Denied(_)));
-}
-
-/// Tells the hub that the lists of a kind are not to be waited for; whether that is since the right is missing.
-fn unlist(namespaces: &[Option<String>], context: &Context, denied: bool) {
-    for namespace in namespaces {
-        // The receiver is gone if the run is ending.
-        let _sent = context.engine.send(Message::Unlisted((Some(context.kind), namespace.clone()), denied));
-    }
+    unlisted
 }

@@ -20,6 +20,7 @@ mod handovers;
 mod hub;
 mod identity;
 mod kinds;
+mod lead;
 mod object;
 mod options;
 mod orphans;
@@ -28,6 +29,7 @@ mod reconcile;
 mod restart;
 mod roster;
 mod run;
+mod scope;
 mod secret;
 mod serve;
 mod statuses;
@@ -35,13 +37,14 @@ mod synced;
 mod watch;
 mod world;
 
+use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use leasehold_base::clock;
+use leasehold_base::time::Moment;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
@@ -60,14 +63,13 @@ use reconcile::Context;
 use restart::rollout::Restarter;
 use roster::Basis;
 use run::Places;
+use scope::Scope;
 
 /// The CustomResourceDefinitions of both kinds.
 pub(crate) const CRDS: &str = include_str!("../../crds.yaml");
 
 /// The Lease of secrets-manager: controllers of both programs never lead together.
 const LEASE: &str = "5ac9a181.secrets-manager.tuenti.io";
-/// The pause between two renewals of the Lease: a fifth of its life.
-const LOOK: Duration = Duration::from_secs(3);
 /// The pause between two checks whether the cluster was set back to an older state.
 const GLANCE: Duration = Duration::from_secs(20);
 /// When no definition has come and no Secret was written for this long, memory is given back.
@@ -111,13 +113,15 @@ async fn sync(options: &Options) -> Result<(), String> {
     let mut terminate =
         signal(SignalKind::terminate()).map_err(|error| format!("cannot wait for SIGTERM: {error}"))?;
     serve::start(options.listen, Rc::clone(&board)).await?;
-    let mut election = options.elects.then(|| Election::strict(LEASE, &options.me));
-    if let Some(election) = &mut election {
-        tokio::select! {
-            () = wait_to_lead(election, &cluster) => {}
+    let mut election = None;
+    if options.elects {
+        let mut own = Election::strict(LEASE, &options.me);
+        let renewed = tokio::select! {
+            renewed = lead::wait(&mut own, &cluster) => renewed,
             _ = terminate.recv() => return Ok(()),
-        }
+        };
         tracing::info!("leading");
+        election = Some((own, renewed));
     }
     board.lead();
     let publisher = Publisher::new(Arc::clone(&cluster));
@@ -133,19 +137,20 @@ async fn sync(options: &Options) -> Result<(), String> {
     let handoffs = handoffs(options, &cluster)?;
     let restarter = Restarter::new(Arc::clone(&cluster));
     let places = (Places { publisher: publisher.clone(), restarter, handoff: None }, handoffs.clone());
-    let hub = Hub::new(Arc::clone(&cluster), places, engine.clone(), Rc::clone(&board), basis);
+    let scope = Scope { watched: options.watched.clone(), excluded: options.excluded.clone() };
+    let hub = Hub::new(Arc::clone(&cluster), places, engine.clone(), Rc::clone(&board), (basis, scope));
     let running = tokio::task::spawn_local(hub.run(inbox));
     tokio::task::spawn_local(events::tell(Arc::clone(&cluster), to_tell));
     tokio::task::spawn_local(rest(Rc::clone(&board)));
     watch(options, &cluster, &publisher, &engine, &board);
-    let watched = options.watched.first().map_or_else(String::new, |name| format!("/namespaces/{name}"));
+    let watched = options.watched.iter().map(|name| format!("/namespaces/{name}")).collect();
     let lost = tokio::select! {
         _ = terminate.recv() => {
             tracing::info!("stopping: SIGTERM");
             None
         }
         () = until_lost(&mut election, &cluster) => Some("the Lease is another replica's; this one ends, and starts anew as a follower"),
-        () = until_gone_back(&cluster, &watched) => Some("the API server has an older state than before: its etcd was restored; this process ends, and starts anew with what is there"),
+        () = until_gone_back(&cluster, watched) => Some("the API server has an older state than before: its etcd was restored; this process ends, and starts anew with what is there"),
     };
     if lost.is_some() {
         // The Secrets' values are good until the next leader has something better, so nothing is revoked.
@@ -157,7 +162,7 @@ async fn sync(options: &Options) -> Result<(), String> {
     if let Some(handoffs) = handoffs {
         handoffs.leave().await;
     }
-    if let Some(election) = &mut election {
+    if let Some((election, _)) = &mut election {
         election.leave(&cluster).await;
     }
     lost.map_or(Ok(()), |why| Err(why.to_owned()))
@@ -186,7 +191,8 @@ async fn rest(board: Rc<Board>) {
 fn handoffs(options: &Options, cluster: &Arc<Cluster>) -> Result<Option<Rc<Handoffs>>, String> {
     let (Some(settings), Some(auth)) = (&options.handoff, &options.auth) else { return Ok(None) };
     let server = (&options.vault, auth);
-    let handoffs = Handoffs::new(settings.clone(), Arc::clone(cluster), server, &options.me)?;
+    let handoffs = Handoffs::new(settings.clone(), Arc::clone(cluster), server, &options.me);
+    let handoffs = handoffs.map_err(|failure| failure.why)?;
     Ok(Some(Rc::new(handoffs)))
 }
 
@@ -231,48 +237,25 @@ fn watch(
     tokio::task::spawn_local(kinds::attend(namespaces, contexts));
 }
 
-async fn wait_to_lead(election: &mut Election, cluster: &Cluster) {
-    let mut said = String::new();
-    loop {
-        let now = clock::now();
-        let why = match election.look(cluster, now.moment, now.wall).await {
-            Ok(true) => return,
-            Ok(false) => election.refusal().unwrap_or("another replica leads").to_owned(),
-            Err(away) => away.to_string(),
-        };
-        if why != said {
-            tracing::info!("following: {why}");
-            said = why;
-        }
-        tokio::time::sleep(LOOK).await;
+/// Returns when the Lease is lost. Without an election it is never lost.
+async fn until_lost(election: &mut Option<(Election, Moment)>, cluster: &Cluster) {
+    match election {
+        Some((election, renewed)) => lead::until_lost(election, cluster, *renewed).await,
+        None => std::future::pending().await,
     }
 }
 
-/// Renews the Lease, and returns when it is lost. Without an election it is never lost.
-async fn until_lost(election: &mut Option<Election>, cluster: &Cluster) {
-    let Some(election) = election else { return std::future::pending().await };
-    let mut last = clock::moment();
+/// Returns when the cluster has gone back to an older state. Each of the namespaces is asked in its turn, since the right may be
+/// missing in one of them.
+async fn until_gone_back(cluster: &Cluster, mut namespaces: VecDeque<String>) {
     loop {
-        tokio::time::sleep(LOOK).await;
-        let now = clock::now();
-        match election.look(cluster, now.moment, now.wall).await {
-            Ok(true) => last = now.moment,
-            Ok(false) => return,
-            // Another replica takes the Lease when its life is over, so this one stops before that.
-            Err(away) if last.until(now.moment) >= Election::GRACE => {
-                tracing::warn!("the Lease could not be renewed: {away}");
-                return;
-            }
-            Err(_) => {}
+        let within = namespaces.pop_front().unwrap_or_default();
+        let label = secret::LABEL.replace('/', "%2F");
+        let path = format!("/api/v1{within}/secrets?limit=1&labelSelector={label}%3Dtrue");
+        namespaces.push_back(within);
+        if cluster.has_gone_back(&path).await {
+            return;
         }
-    }
-}
-
-/// Returns when the cluster has gone back to an older state.
-async fn until_gone_back(cluster: &Cluster, within: &str) {
-    let path =
-        format!("/api/v1{within}/secrets?limit=1&labelSelector={}%3Dtrue", secret::LABEL.replace('/', "%2F"));
-    while !cluster.has_gone_back(&path).await {
         tokio::time::sleep(GLANCE).await;
     }
 }

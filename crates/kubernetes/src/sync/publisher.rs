@@ -198,17 +198,20 @@ impl Publisher {
         Ok(())
     }
 
-    /// Deletes a Secret that a definition had before it was renamed, but only if that names the definition.
+    /// Deletes a Secret that a definition had before it was renamed, but only if that names the definition, and we wrote that.
     ///
     /// # Errors
     /// [`Unpublished`] if it may still be there.
     pub(crate) async fn delete_orphan(&self, key: &Key, name: &str) -> Result<(), Unpublished> {
-        match self.read(&key.namespace, name).await? {
-            Some(live) if live["metadata"]["annotations"][OWNER] == json!(key.owner()) => {
-                self.delete(key, name).await
-            }
-            _ => Ok(()),
+        let Some(live) = self.read(&key.namespace, name).await? else { return Ok(()) };
+        if live["metadata"]["annotations"][OWNER] != json!(key.owner()) {
+            return Ok(());
         }
+        if !secret::is_named_by_us(&live) {
+            tracing::debug!(definition = %key, secret = name, "left the Secret, a copy that another hand made");
+            return Ok(());
+        }
+        self.delete(key, name).await
     }
 
     async fn is_defined(&self, wanted: &Definition) -> Result<(), Unpublished> {

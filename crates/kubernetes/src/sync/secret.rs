@@ -66,6 +66,18 @@ pub(crate) fn put(data: &mut Data, entry: &str, bytes: &Secret) -> Result<(), St
     Ok(())
 }
 
+/// Checks that there are values. A Secret without any is no form that somebody wants: its readers would lose what they have.
+///
+/// # Errors
+/// Says why there are none.
+pub(crate) fn filled(data: Data) -> Result<Data, String> {
+    if data.is_empty() {
+        let what = "there are no values: what spec.dataFrom names has no fields, or only such that are null; the Secret stays as it is";
+        return Err(what.to_owned());
+    }
+    Ok(data)
+}
+
 /// The data of a Secret, whole.
 pub(crate) type Data = BTreeMap<String, Secret>;
 
@@ -292,9 +304,7 @@ fn made(wanted: &Definition, data: &Data, wall: i64) -> Value {
 /// Returns the Secret with what is wanted in it. What other programs have added is kept, except for data.
 fn changed(live: &Value, wanted: &Definition, data: &Data) -> Value {
     let mut next = live.clone();
-    if !(data.is_empty() && live["data"].is_null()) {
-        next["data"] = encoded(data);
-    }
+    next["data"] = encoded(data);
     if wanted.target.immutable || live["immutable"] == true {
         next["immutable"] = json!(wanted.target.immutable);
     }
@@ -310,6 +320,12 @@ fn changed(live: &Value, wanted: &Definition, data: &Data) -> Value {
         next["metadata"][field] = Value::Object(map);
     }
     next
+}
+
+/// Returns whether the annotation that names the definition is from us, according to the API server's record. A copy that a
+/// person has made of one of our Secrets has it as well.
+pub(crate) fn is_named_by_us(live: &Value) -> bool {
+    written(live)["annotations"][format!("f:{OWNER}")].is_object()
 }
 
 /// Returns the labels and annotations that we wrote, according to the API server's record.

@@ -377,3 +377,27 @@ fn an_edit_to_a_name_that_is_taken_leaves_the_secret_and_its_leases_as_they_are(
     wait_until("the lease of the other object to end", SOON, || leases(&stage) == 1);
     assert_eq!(value_of(&stage, "other", "otp"), otp);
 }
+
+/// A version without fields, or with nothing but null in them, is a mistake in Vault, which takes no value away.
+#[test]
+fn a_secret_keeps_its_values_where_all_of_them_are_gone_in_vault() {
+    if !api_server_possible() {
+        return;
+    }
+    let stage = Stage::start();
+    with_accounts(&stage);
+    stage.put("secret/data/web", &json!({"user": "web", "pass": "one"}));
+    let _controller = stage.controller(&["-vault.auth-method=none"]);
+    let spec = json!({
+        "auth": {"serviceAccount": "web", "role": "web"}, "refresh": "1s", "dataFrom": [{"secret": "secret/web"}],
+    });
+    make(&stage, "shop", "web", &spec);
+    until_synced(&stage, "web", "True", "");
+    for gone in [json!({}), json!({"user": null})] {
+        stage.put("secret/data/web", &gone);
+        until_synced(&stage, "web", "False", "there are no values");
+        assert_eq!(value_of(&stage, "web", "pass").as_deref(), Some("one"), "{gone}");
+        stage.put("secret/data/web", &json!({"user": "web", "pass": "one"}));
+        until_synced(&stage, "web", "True", "");
+    }
+}

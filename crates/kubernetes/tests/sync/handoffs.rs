@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use leasehold_testkit::evidence;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -12,7 +14,7 @@ use serde_json::{Value, json};
 use crate::faults::{leased, long_leases, through};
 use crate::gate::{Asked, Fate, Gate};
 use crate::restarts::{annotations, finish, workload};
-use crate::stage::{Controller, SOON, Stage};
+use crate::stage::{Controller, SOON, Stage, encoded, value};
 use crate::support::api_server::api_server_possible;
 use crate::support::wait::wait_until;
 use crate::synced::{condition, make, place, secret, value_of, with_accounts};
@@ -123,6 +125,31 @@ fn what_is_deleted_while_no_controller_runs_is_given_back_by_the_next() {
     assert_eq!(secret(&stage, "shop", "web"), None);
     terminate(&mut second);
     evidence.holds("the finalizer keeps the object until a controller runs; then its Secret, its lease, its login and its handoff go");
+}
+
+/// A namespace that is excluded keeps its Secrets, and with them what they were leased with.
+#[test]
+fn a_new_leader_gives_nothing_back_of_a_namespace_that_it_does_not_watch() {
+    if !api_server_possible() {
+        return;
+    }
+    let stage = Stage::start();
+    let mut first = a_leader(&stage);
+    terminate(&mut first);
+    let before = secret(&stage, "shop", "web");
+    for more in ["-exclude-namespaces=shop", "-watch-namespaces=other"] {
+        let args: Vec<&str> = ARGS.into_iter().chain([more]).collect();
+        let mut second = stage.controller(&args);
+        wait_until("the handoff to be found", SOON, || second.child.stderr().contains("left the handoff of"));
+        // A login that is given back is given back in the second after it was found.
+        std::thread::sleep(Duration::from_secs(3));
+        terminate(&mut second);
+        assert_eq!((handoffs(&stage).len(), leases(&stage)), (1, 1), "{more}");
+        assert_eq!(secret(&stage, "shop", "web"), before, "{more}");
+    }
+    let third = stage.controller(&ARGS);
+    third.let_pass(&stage, 3, "secret/data/web");
+    assert_eq!((secret(&stage, "shop", "web"), stage.vault.requests("ssh/creds/otp")), (before, 1));
 }
 
 /// Several objects ask for one Secret, and it names one of them. A leader that hears of another one first takes that one for
@@ -259,6 +286,66 @@ fn a_handoff_that_cannot_be_used_costs_a_login_and_nothing_else() {
     third.let_pass(&stage, 3, "secret/data/web");
     assert_eq!(stage.get(&path), before);
     assert!(third.child.stderr().contains("that another hand made"), "{}", third.child.stderr());
+}
+
+/// A role that is taken away for a while, or a policy without the key, is no reason to mint everything anew.
+#[test]
+fn a_handoff_that_may_not_be_decrypted_now_is_gone_on_from_later() {
+    if !api_server_possible() {
+        return;
+    }
+    let stage = Stage::start();
+    let mut first = a_leader(&stage);
+    terminate(&mut first);
+    let before = secret(&stage, "shop", "web");
+    let policy = stage.vault.ask("GET", "sys/policies/acl/sync", None).json()["data"]["policy"].clone();
+    let without = "path \"secret/data/*\" { capabilities = [\"read\"] }";
+    stage.vault.ask("PUT", "sys/policies/acl/sync", Some(json!({"policy": without}))).ok();
+    let token = stage.api.token("leasehold", "leasehold-sync", &["https://kubernetes.default.svc"]);
+    let mut second = stage.controller_as(&token, "sync-0", &ARGS);
+    make(&stage, "shop", "gone", &leased("secret/data/web"));
+    wait_until("a denied try", SOON, || second.child.stderr().contains("cannot be read yet"));
+    // What was not begun can be deleted meanwhile.
+    wait_until("the finalizer", SOON, || {
+        stage.get(&place("shop", "gone")).is_some_and(|it| it["metadata"]["finalizers"].is_array())
+    });
+    stage.api.ask("DELETE", &place("shop", "gone"), None).ok();
+    wait_until("the object to be gone", SOON, || stage.get(&place("shop", "gone")).is_none());
+    assert_eq!(stage.vault.requests("auth/kubernetes/login"), 1, "{}", second.child.stderr());
+    let said = || second.ask("/readyz").map(|(_, text)| text).unwrap_or_default();
+    assert!(said().contains(": the handoff cannot be read yet: "), "{}", said());
+    stage.vault.ask("PUT", "sys/policies/acl/sync", Some(json!({"policy": policy}))).ok();
+    second.until_ready();
+    second.let_pass(&stage, 3, "secret/data/web");
+    assert_eq!(secret(&stage, "shop", "web"), before);
+    assert_eq!((stage.vault.requests("ssh/creds/otp"), leases(&stage)), (1, 1));
+}
+
+/// As after an update whose handoffs have another format.
+#[test]
+fn a_handoff_of_another_version_is_given_back_when_the_secret_has_other_credentials() {
+    if !api_server_possible() {
+        return;
+    }
+    let stage = Stage::start();
+    let mut first = a_leader(&stage);
+    terminate(&mut first);
+    let name = handoffs(&stage)[0]["metadata"]["name"].as_str().expect("a name").to_owned();
+    let path = format!("/api/v1/namespaces/leasehold/secrets/{name}");
+    let ciphertext = value(&handoffs(&stage)[0], "handoff").expect("a ciphertext");
+    let plain = stage.vault.ask("POST", "transit/decrypt/sync", Some(json!({"ciphertext": ciphertext}))).ok();
+    let plain = STANDARD.decode(plain.json()["data"]["plaintext"].as_str().expect("a text")).expect("base64");
+    let mut kept: Value = serde_json::from_slice(&plain).expect("JSON");
+    kept["version"] = json!(1_000_000);
+    let plain = encoded(&kept.to_string());
+    let made = stage.vault.ask("POST", "transit/encrypt/sync", Some(json!({"plaintext": plain}))).ok().json();
+    let made = encoded(made["data"]["ciphertext"].as_str().expect("a text"));
+    stage.api.patch(&path, &json!([{"op": "replace", "path": "/data/handoff", "value": made}])).ok();
+
+    let second = stage.controller(&ARGS);
+    wait_until("another password", SOON, || stage.vault.requests("ssh/creds/otp") == 2);
+    wait_until("the old one to be given back", SOON, || leases(&stage) == 1);
+    assert!(second.child.stderr().contains("no login goes on from the handoff"), "{}", second.child.stderr());
 }
 
 #[test]

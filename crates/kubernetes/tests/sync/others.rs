@@ -50,6 +50,38 @@ fn a_secret_of_another_hand_is_never_touched() {
     stage.until("theirs", "foo", "hello");
 }
 
+/// `kubectl get secret app -o yaml | sed … | kubectl apply -f -` copies our label, and the annotation that names the definition.
+#[test]
+fn a_copy_of_a_secret_that_a_person_made_is_left_alone() {
+    if !api_server_possible() {
+        return;
+    }
+    let stage = Stage::start();
+    stage.put("secret/data/app", &json!({"value": "one"}));
+    let controller = stage.controller(&[]);
+    stage.define("app", &spec("app", "secret/data/app"));
+    stage.until("app", "foo", "one");
+    let live = stage.secret("app").expect("it is there");
+    let metadata = json!({
+        "name": "copy", "namespace": "default", "labels": live["metadata"]["labels"],
+        "annotations": live["metadata"]["annotations"],
+    });
+    let copy = json!({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": live["data"]});
+    stage.api.create(&copy).ok();
+    let copied = stage.secret("copy");
+    // A rename deletes what has the former name, at once and when the watch tells of it.
+    stage.redefine("app", &spec("renamed", "secret/data/app"));
+    stage.until("renamed", "foo", "one");
+    wait_until("the former name to go", SOON, || stage.secret("app").is_none());
+    controller.let_pass(&stage, 3, "secret/data/app");
+    assert_eq!(stage.secret("copy"), copied);
+    // Nor does it go with the definition.
+    stage.api.ask("DELETE", &definition("app"), None).ok();
+    wait_until("the definition to be gone", SOON, || stage.get(&definition("app")).is_none());
+    assert!(stage.secret("renamed").is_none());
+    assert_eq!(stage.secret("copy"), copied);
+}
+
 #[test]
 fn a_secret_goes_to_who_waits_for_it_and_back_to_who_has_it_after_a_mistake() {
     if !api_server_possible() {

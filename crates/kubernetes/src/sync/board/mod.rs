@@ -97,6 +97,8 @@ struct State {
     /// The lists of definitions and of Secrets that are still to come, and the listed definitions that are not reconciled yet.
     lists: BTreeSet<List>,
     awaited: BTreeSet<Key>,
+    /// The lists that cannot be had although there may be objects.
+    hidden: BTreeSet<List>,
     /// The logins, by name.
     logins: BTreeMap<String, Login>,
     writes: u64,
@@ -120,8 +122,8 @@ struct Login {
     counters: Counters,
     /// How many renewals and look-ups of the token failed, by operation and by kind of failure.
     token_errors: BTreeMap<(&'static str, &'static str), u64>,
-    /// How many reads failed, by path and by kind of failure.
-    read_errors: BTreeMap<(String, &'static str), u64>,
+    /// How many reads failed, by path, by key if that is what is missing, and by kind of failure.
+    read_errors: BTreeMap<(String, String, &'static str), u64>,
     definitions: BTreeSet<Key>,
 }
 
@@ -153,8 +155,20 @@ impl Board {
     pub(crate) fn listed(&self, list: &List, keys: BTreeSet<Key>) {
         let mut state = self.state.borrow_mut();
         state.lists.remove(list);
+        state.hidden.remove(list);
         let news: Vec<Key> = keys.into_iter().filter(|key| !state.entries.contains_key(key)).collect();
         state.awaited.extend(news);
+    }
+
+    /// Records that a list is not to be waited for: the right is missing, or there is no such kind.
+    pub(crate) fn unlisted(&self, list: List, is_denied: bool) {
+        let mut state = self.state.borrow_mut();
+        state.lists.remove(&list);
+        // Accounts are those of SyncedSecrets: while that kind is missing, nobody can say that an account is not used.
+        match is_denied || list.0 == Some(Kind::SyncedSecret) {
+            true => state.hidden.insert(list),
+            false => state.hidden.remove(&list),
+        };
     }
 
     /// Returns whether a definition is there, as far as the hub has told.
@@ -272,7 +286,13 @@ impl Board {
 
     /// Records whether there are credentials, or why there are none.
     pub(crate) fn credentials(&self, login: &str, trouble: Option<String>) {
-        self.state.borrow_mut().logins.entry(login.to_owned()).or_default().no_credentials = trouble;
+        let mut state = self.state.borrow_mut();
+        let login = state.logins.entry(login.to_owned()).or_default();
+        // An engine that waits for its handoff shows nothing yet.
+        if trouble.is_some() || login.away == login.no_credentials {
+            login.away.clone_from(&trouble);
+        }
+        login.no_credentials = trouble;
     }
 
     /// Drops a definition that is gone, with its series.
@@ -360,10 +380,19 @@ impl Board {
 
     /// Counts a read that failed.
     pub(crate) fn read_failed(&self, login: &str, path: &str, failure: &Failure) {
+        self.count_read(login, (path, ""), metrics::class(failure));
+    }
+
+    /// Counts a read of a secret that does not have a key.
+    pub(crate) fn key_missing(&self, login: &str, path: &str, key: &str) {
+        self.count_read(login, (path, key), metrics::MISSING);
+    }
+
+    fn count_read(&self, login: &str, (path, key): (&str, &str), class: &'static str) {
         let mut state = self.state.borrow_mut();
         let login = state.logins.entry(login.to_owned()).or_default();
-        let path = if self.labels.paths { path.to_owned() } else { String::new() };
-        *login.read_errors.entry((path, metrics::class(failure))).or_default() += 1;
+        let shown = |text: &str| if self.labels.paths { text.to_owned() } else { String::new() };
+        *login.read_errors.entry((shown(path), shown(key), class)).or_default() += 1;
     }
 
     /// Counts that Secrets cannot be read or written in the definition's namespace.
@@ -388,18 +417,16 @@ impl Board {
 
     /// Returns whether each definition that may have used this login has a Secret that does not: it was published with its
     /// present login, and all its readers have that. What was refused from the start may have been read with any login of its
-    /// namespace.
+    /// namespace, and so may what cannot be listed.
     pub(crate) fn needs_no_more(&self, identity: &Identity) -> bool {
         let state = self.state.borrow();
         let concerned = |key: &Key| match identity {
             Identity::Controller => key.kind == Kind::SecretDefinition,
             Identity::Account { namespace, .. } => *key.namespace == **namespace,
         };
-        state
-            .entries
-            .iter()
-            .filter(|(key, _)| concerned(key))
-            .all(|(_, entry)| entry.synced && !entry.refused && !entry.awaits_readers())
+        let mut entries = state.entries.iter().filter(|(key, _)| concerned(key));
+        !state.hides_users_of(identity)
+            && entries.all(|(_, entry)| entry.synced && !entry.refused && !entry.awaits_readers())
     }
 
     /// Returns why the controller is not ready.
@@ -408,17 +435,14 @@ impl Board {
         if !state.leads {
             return None;
         }
-        drop(state);
-        if !self.knows_all() {
-            return Some("the definitions are not known yet".to_owned());
-        }
-        let state = self.state.borrow();
         let waiting = state.entries.values().filter(|entry| !entry.synced && entry.trouble.is_none()).count();
-        match (state.logins.values().find_map(|login| login.away.as_ref()), waiting) {
-            (_, 0) => None,
-            (Some(why), _) => Some(format!("{waiting} definitions are not synced yet: {why}")),
-            (None, _) => Some(format!("{waiting} definitions are not synced yet")),
-        }
+        let what = match (self.knows_all(), waiting) {
+            (true, 0) => return None,
+            (true, _) => format!("{waiting} definitions are not synced yet"),
+            (false, _) => "the definitions are not known yet".to_owned(),
+        };
+        let away = state.logins.values().find_map(|login| login.away.as_ref());
+        Some(away.map_or_else(|| what.clone(), |why| format!("{what}: {why}")))
     }
 }
 
@@ -430,6 +454,14 @@ impl Entry {
 }
 
 impl State {
+    /// Returns whether definitions with this login may be there that cannot be listed.
+    fn hides_users_of(&self, identity: &Identity) -> bool {
+        self.hidden.iter().any(|(kind, namespace)| match identity {
+            Identity::Controller => *kind == Some(Kind::SecretDefinition),
+            Identity::Account { namespace: own, .. } => namespace.as_ref().is_none_or(|one| one == own),
+        })
+    }
+
     /// Returns the entry of a definition that is refused in this form, unless it has a later form already.
     fn newest(&mut self, key: &Key, refused: &Refused) -> Option<&mut Entry> {
         self.awaited.remove(key);

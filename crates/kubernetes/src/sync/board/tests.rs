@@ -121,15 +121,7 @@ fn an_edit_that_is_refused_is_shown_beside_the_secret_that_is_kept() {
 #[test]
 fn a_login_that_pods_may_still_need_is_not_given_back() {
     let scene = Scene::new();
-    let needs_no_more = || {
-        scene.board.needs_no_more(&Identity::Account {
-            namespace: "shop".into(),
-            account: "web".into(),
-            role: "before".into(),
-            mount: "kubernetes".into(),
-            audience: "vault".into(),
-        })
-    };
+    let needs_no_more = || scene.board.needs_no_more(&Identity::sample("shop", "before"));
     assert!(needs_no_more(), "it is synced, and nothing was restarted");
     scene.board.restarting(&scene.key);
     assert!(!needs_no_more());
@@ -137,6 +129,46 @@ fn a_login_that_pods_may_still_need_is_not_given_back() {
     assert!(!needs_no_more());
     scene.board.restarted(&scene.key, Ok(()));
     assert!(needs_no_more());
+}
+
+#[test]
+fn a_login_is_not_given_back_where_objects_with_it_cannot_be_listed() {
+    let scene = Scene::new();
+    let needs_no_more = || {
+        let accounts = ["shop", "other"].map(|namespace| Identity::sample(namespace, "before"));
+        let all = [Identity::Controller].into_iter().chain(accounts);
+        all.map(|identity| scene.board.needs_no_more(&identity)).collect::<Vec<_>>()
+    };
+    let list = |kind, namespace: Option<&str>| (Some(kind), namespace.map(str::to_owned));
+    assert_eq!(needs_no_more(), [true, true, true]);
+    for (hidden, needs) in [
+        (list(Kind::SyncedSecret, Some("other")), [true, true, false]),
+        (list(Kind::SecretDefinition, Some("other")), [false, true, false]),
+        (list(Kind::SyncedSecret, None), [true, false, false]),
+    ] {
+        scene.board.unlisted(hidden.clone(), true);
+        assert_eq!(needs_no_more(), needs, "{hidden:?}");
+        scene.board.listed(&hidden, BTreeSet::new());
+        assert_eq!(needs_no_more(), [true, true, true], "{hidden:?}");
+    }
+    // There is no such kind, as in a cluster without secrets-manager, or while it is being defined.
+    scene.board.unlisted(list(Kind::SecretDefinition, None), false);
+    assert_eq!(needs_no_more(), [true, true, true]);
+    scene.board.unlisted(list(Kind::SyncedSecret, None), false);
+    assert_eq!(needs_no_more(), [true, false, false]);
+}
+
+#[test]
+fn an_engine_that_waits_for_its_handoff_says_so_before_it_shows_anything() {
+    let scene = Scene::new();
+    let up = || scene.board.metrics().contains("leasehold_sync_server_up{login=\"the other\"} 1");
+    scene.board.lead();
+    scene.board.await_lists(BTreeSet::from([(None, None)]));
+    scene.board.credentials("the other", Some("the handoff cannot be read yet: denied".to_owned()));
+    let said = "the definitions are not known yet: the handoff cannot be read yet: denied";
+    assert!(scene.board.unready().as_deref() == Some(said) && !up());
+    scene.board.credentials("the other", None);
+    assert!(scene.board.unready().as_deref() == Some("the definitions are not known yet") && up());
 }
 
 #[test]

@@ -50,11 +50,17 @@ impl Run {
                 let is_target = self.desk.get(&key).is_some_and(|wanted| wanted.target.name == name);
                 if is_target { self.drifted(&key, gone) } else { None }
             }
+            Message::Reload => {
+                // The hub logs what is wrong with the files. The old ones stay in use until the next minute.
+                let _changed = self.server.reload();
+                None
+            }
             // The hub handles these.
             Message::Refuse(..)
             | Message::Listed(..)
             | Message::Unlisted(..)
             | Message::Left(_)
+            | Message::Ended(_)
             | Message::Settled(..) => None,
             Message::End => self.end(),
             Message::Stop => {

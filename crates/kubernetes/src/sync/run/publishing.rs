@@ -34,19 +34,13 @@ impl Run {
     /// Publishes a Secret when it is its turn, with the values that it has now. What needs no request needs no turn.
     pub(super) fn publish(&mut self, unit: UnitId, files: &[FileId]) {
         let definition = Arc::clone(self.roster.unit(unit));
-        let wanted: BTreeSet<FileId> = files.iter().copied().collect();
-        let mut data = Data::new();
-        for (file, entry) in self.roster.entries(unit) {
-            let put = match self.renderings[file.0].as_ref().filter(|_| wanted.contains(&file)) {
-                Some(bytes) => secret::put(&mut data, entry, bytes),
-                None => Err(format!("{entry} cannot be had yet, and a Secret is written whole")),
-            };
-            if let Err(what) = put {
+        let data = match self.data(unit, files) {
+            Ok(data) => data,
+            Err(what) => {
                 let result = Err(Ending::new(Cause::Missing, what, ""));
-                self.backlog.push_back(Event::Published { unit, result });
-                return;
+                return self.backlog.push_back(Event::Published { unit, result });
             }
-        }
+        };
         if !self.is_current(&definition) {
             return self.held.push(unit);
         }
@@ -58,6 +52,19 @@ impl Run {
             return;
         }
         self.waiting.push_back(Waiting { unit, definition, data });
+    }
+
+    /// Gathers the values of a Secret, whole.
+    fn data(&self, unit: UnitId, files: &[FileId]) -> Result<Data, String> {
+        let wanted: BTreeSet<FileId> = files.iter().copied().collect();
+        let mut data = Data::new();
+        for (file, entry) in self.roster.entries(unit) {
+            let bytes = self.renderings[file.0].as_ref().filter(|_| wanted.contains(&file));
+            let bytes =
+                bytes.ok_or_else(|| format!("{entry} cannot be had yet, and a Secret is written whole"))?;
+            secret::put(&mut data, entry, bytes)?;
+        }
+        secret::filled(data)
     }
 
     /// Returns whether the Secret was published in this form, and was not seen to have changed since.

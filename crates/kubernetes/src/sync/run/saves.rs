@@ -2,6 +2,7 @@
 //! is revoked.
 
 use std::collections::BTreeSet;
+use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -9,10 +10,12 @@ use leasehold::core::action::Question;
 use leasehold::core::event::Event;
 use leasehold::core::ids::{LeaseId, TokenId};
 use leasehold::core::snapshot::Snapshot;
+use leasehold::handoff::Kept;
 use leasehold_base::clock;
 
+use super::super::board::Board;
 use super::super::desk::Message;
-use super::super::handoff::Trouble;
+use super::super::handoff::{Handoff, Trouble};
 use super::super::roster::End;
 use super::Run;
 use super::ends::Done;
@@ -48,10 +51,12 @@ impl Saves {
     }
 }
 
-/// Returns the leases of secrets, and the logins that made them.
+/// Returns the leases of secrets, and the logins that made them. What the leader before has kept for an object that it did not
+/// know either is among those that are to be revoked.
 fn claims(kept: &Snapshot) -> (BTreeSet<LeaseId>, BTreeSet<TokenId>) {
-    let leases = kept.secrets.iter().filter_map(|secret| secret.lease.as_ref());
-    leases.map(|lease| (lease.id.clone(), lease.token)).unzip()
+    let of_secrets = kept.secrets.iter().filter_map(|secret| secret.lease.as_ref());
+    let of_secrets = of_secrets.map(|lease| (lease.id.clone(), lease.token));
+    of_secrets.chain(kept.retiring.iter().map(|lease| (lease.id.clone(), lease.token))).unzip()
 }
 
 /// Returns what becomes of tokens and leases at the end.
@@ -63,47 +68,56 @@ pub(super) const fn end(has_handoff: bool, gives_back: bool) -> End {
     }
 }
 
+/// Returns what an earlier leader has left, once that is known; and whether the machine is another or was restarted since.
+async fn load(handoff: &Handoff, board: &Board, login: &str) -> Option<(Kept, bool)> {
+    let mut said = String::new();
+    let loaded = loop {
+        match handoff.load().await {
+            Ok(loaded) => break loaded.map(|(kept, same_clock)| (kept, !same_clock)),
+            Err(Trouble::Never(why)) => {
+                tracing::warn!("cannot go on from the handoff of {login}, logging in anew: {why}");
+                break None;
+            }
+            Err(Trouble::Later(why)) if said != why => {
+                tracing::warn!("the handoff of {login} cannot be read yet: {why}");
+                board.credentials(login, Some(format!("the handoff cannot be read yet: {why}")));
+                said = why;
+            }
+            Err(Trouble::Later(_)) => {}
+        }
+        tokio::time::sleep(AGAIN).await;
+    };
+    if !said.is_empty() {
+        board.credentials(login, None);
+    }
+    loaded
+}
+
 impl Run {
     /// Goes on from what an earlier leader has left. Nothing is asked of the server before that is known: a login or
     /// a mint would be one too many. Returns false if this run is asked to stop first.
     pub(super) async fn take_over(&mut self) -> bool {
         let Some(handoff) = self.handoff.clone() else { return true };
-        let (mut early, mut said) = (Vec::new(), String::new());
-        let start = loop {
-            let loaded = loop {
+        let mut early = Vec::new();
+        let start = {
+            // A login that is under way for it goes on while messages come.
+            let mut loading = pin!(load(&handoff, &self.board, &self.basis.login));
+            loop {
                 tokio::select! {
-                    loaded = handoff.load() => break loaded,
+                    start = &mut loading => break start,
                     message = self.inbox.recv() => match message {
                         // The handoff stays as it is.
                         None | Some(Message::Stop) => return false,
+                        // Nothing is under way for the definition, so its end need not wait for the Vault.
+                        Some(Message::Drop(key, answer)) => {
+                            let _sent = answer.map(|answer| answer.send(()));
+                            early.push(Message::Drop(key, None));
+                        }
                         Some(message) => early.push(message),
                     },
                 }
-            };
-            match loaded {
-                Ok(None) => break None,
-                Ok(Some((kept, same_clock))) => break Some((kept, !same_clock)),
-                Err(Trouble::Never(why)) => {
-                    tracing::warn!(
-                        "cannot go on from the handoff of {}, logging in anew: {why}",
-                        self.basis.login
-                    );
-                    break None;
-                }
-                Err(Trouble::Later(why)) => {
-                    if said != why {
-                        tracing::warn!("the handoff of {} cannot be read yet: {why}", self.basis.login);
-                        let trouble = Some(format!("the handoff cannot be read yet: {why}"));
-                        self.board.credentials(&self.basis.login, trouble);
-                        said = why;
-                    }
-                    tokio::time::sleep(AGAIN).await;
-                }
             }
         };
-        if !said.is_empty() {
-            self.board.credentials(&self.basis.login, None);
-        }
         if let Some((kept, rebooted)) = start {
             tracing::info!("going on from the handoff of {}", self.basis.login);
             self.saves.adopted = self.server.adopt(kept).map(|kept| (kept, rebooted));
@@ -134,7 +148,7 @@ impl Run {
         self.saves.under_way = true;
         let (kept, generation) = (self.server.kept(self.engine.snapshot()), self.generation);
         self.under_way.push(Box::pin(async move {
-            let result = handoff.save(&kept).await;
+            let result = handoff.save(&kept).await.map_err(|why| why.to_string());
             Done::Saved { generation, result }
         }));
     }

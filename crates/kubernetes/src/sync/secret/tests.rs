@@ -136,3 +136,49 @@ fn more_than_a_secret_holds_is_refused_before_it_is_sent() {
     let refusal = step(None, &wanted(&json!({}), "Opaque"), &many, WALL).expect_err("it is too large");
     assert_eq!(refusal.what, "the values have 2097155 bytes, and a Secret holds 1048576");
 }
+
+#[test]
+fn a_secret_without_values_is_not_written() {
+    for whole in ["{}", r#"{"user": null}"#] {
+        let mut data = Data::new();
+        put(&mut data, &of_all(0), &Secret::from(whole)).expect("it is a JSON object");
+        let why = filled(data).expect_err("nothing is in it");
+        assert!(why.starts_with("there are no values"), "{why}");
+    }
+    assert!(filled(data("")).is_ok(), "an empty text is a value");
+}
+
+#[test]
+fn a_copy_of_a_secret_is_not_named_by_us() {
+    let of = |manager: &str| {
+        let mut live = stored(&json!({}));
+        let fields = json!({"f:metadata": {"f:annotations": {format!("f:{OWNER}"): {}}}});
+        live["metadata"]["managedFields"] = json!([
+            {"manager": MANAGER, "fieldsV1": {"f:data": {}}}, {"manager": manager, "fieldsV1": fields},
+        ]);
+        live
+    };
+    assert!(is_named_by_us(&of(MANAGER)));
+    assert!(!is_named_by_us(&of("kubectl-client-side-apply")) && !is_named_by_us(&stored(&json!({}))));
+}
+
+#[test]
+fn a_named_key_wins_over_a_whole_secret_and_an_earlier_one_over_a_later_one() {
+    let mut data: Data = [("user".to_owned(), Secret::from("named"))].into();
+    let first = r#"{"user": "first", "pass": "first", "gone": null}"#;
+    let second = r#"{"pass": "second", "gone": "second", "port": 5432, "tls": true, "hosts": {"a": [1]}}"#;
+    for (at, whole) in [first, second].into_iter().enumerate() {
+        put(&mut data, &of_all(at), &Secret::from(whole)).expect("a JSON object");
+    }
+    let expected = [
+        ("gone", "second"),
+        ("hosts", r#"{"a":[1]}"#),
+        ("pass", "first"),
+        ("port", "5432"),
+        ("tls", "true"),
+        ("user", "named"),
+    ];
+    assert_eq!(data, expected.map(|(key, value)| (key.to_owned(), Secret::from(value))).into());
+    let why = put(&mut data, &of_all(2), &Secret::from(r#"{"a/b": "c"}"#)).expect_err("no key of a Secret");
+    assert!(why.contains("spec.dataFrom[2]: the field \"a/b\""), "{why}");
+}
