@@ -202,7 +202,10 @@ impl Files {
                 RenderOutcome::Rendered { changed, used: Vec::new() }
             }
             None => {
-                let what = format!("{}: the login that it is to show has ended", plan.name);
+                let what = format!(
+                    "{}: the token for this sink has expired; it is written after the next login",
+                    plan.name
+                );
                 RenderOutcome::Failed { why: Ending::new(Cause::Denied, what, ""), used: Vec::new() }
             }
         };

@@ -77,8 +77,8 @@ pub(super) struct Known {
     stamp: Stamp,
     /// The bytes were right after the stamp's tick was over, so the stamp alone vouches for them.
     settled: bool,
-    /// Until when we may have changed it ourselves, by a second name that it had for a while. A stamp that differs
-    /// only in a time of change up to then vouches as well.
+    /// The last time at which our own hard link may have moved the file's change time. A stamp that differs only by a
+    /// change time up to then still proves the bytes.
     ours_until: Option<Time>,
     /// What we have published in it. In memory these bytes are shared with the rendering.
     published: Option<Secret>,

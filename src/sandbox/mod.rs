@@ -110,7 +110,9 @@ pub fn raise(
     let mut needs = Needs::of(plan, texts, env);
     needs.clear.extend(cleared.iter().cloned());
     for template in &needs.unknown {
-        tracing::warn!("sandbox: the file that {template} reads has to lie in a folder that is read anyway");
+        tracing::warn!(
+            "sandbox: {template} computes the path of a file that it reads, so the sandbox may deny it; put that file in a folder that the configuration names"
+        );
     }
     let lacks = apply(&needs);
     for lack in &lacks {

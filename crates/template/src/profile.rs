@@ -1,4 +1,4 @@
-//! What templates of authors may do whom the program that renders does not trust.
+//! Limits what a template may do if the program that renders it does not trust its author.
 //!
 //! The wall has two sides. The functions that reach the program are refused by name where a template is compiled, with
 //! the reason. A template that was compiled so also carries the profile with it: every execution is bounded by the

@@ -181,14 +181,14 @@ fn notifiers(writer: &mut Writer<'_>, view: &View) -> Result<(), Error> {
         view.notifiers.iter().map(move |one| ([("notifier", one.name.as_str())], value(one)))
     };
     let failing = by_name(|notifier| u64::from(notifier.error.is_some()));
-    writer.gauges("notifier_error", "Whether telling it failed last", None, failing)?;
+    writer.gauges("notifier_error", "Whether the last notification failed", None, failing)?;
     let told = view
         .notifiers
         .iter()
         .filter_map(|one| Some(([("notifier", one.name.as_str())], -status::until(view.now, one.told?))));
-    writer.gauges("notifier_age", "Since it was last told", SECONDS, told)?;
+    writer.gauges("notifier_age", "Time since the last notification", SECONDS, told)?;
     let sent = by_name(|notifier| notifier.sent);
-    writer.counters("notifications", "How often it was told", sent)?;
+    writer.counters("notifications", "Notifications sent", sent)?;
     let failed = by_name(|notifier| notifier.failed);
     writer.counters("notification_failures", "How often that failed", failed)
 }

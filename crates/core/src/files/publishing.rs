@@ -413,8 +413,8 @@ impl Engine {
                 self.has_heard(id, self.now.moment);
             }
             After::Again { knows } => {
-                // Where notifications take longer than changes are apart, there is always more to be told: what this one
-                // has covered is free all the same.
+                // If changes come faster than notifications end, another one is always due. The leases that this one
+                // covered can be revoked now.
                 self.has_heard(id, knows);
                 self.notify(id);
             }

@@ -108,7 +108,7 @@ pub enum Event {
         /// The outcome.
         result: Result<(), Failure>,
     },
-    /// The driver did not ask for a lease's revocation: a reader may still use it of whom the core does not know.
+    /// The driver did not send the revocation, because a reader that the core does not know may still use the lease.
     LeaseKept(LeaseId),
     /// The same for a token and the leases that it made.
     TokenKept(TokenId),

@@ -1,15 +1,17 @@
 //! Small names for what the core and the driver talk about.
 
-/// An index into `Plan::files`.
+/// An index into [`Policy::files`](crate::interface::policy::Policy::files): the files of the configuration, then the variables of
+/// `exec`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileId(pub usize);
 
-/// What is published as one: the set of relative files, or one absolute file.
+/// What is published as one: the set of relative files, one absolute file, or the variables of `exec`.
 /// An index into [`Policy::units`](crate::interface::policy::Policy::units).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UnitId(pub usize);
 
-/// An index into `Plan::notifiers`.
+/// An index into [`Policy::notifiers`](crate::interface::policy::Policy::notifiers): those of the configuration, then the process of
+/// `exec`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NotifierId(pub usize);
 

@@ -44,7 +44,7 @@ pub(crate) struct Farewell {
     behind_pages: BTreeSet<Job>,
     /// Something could not be revoked.
     left: bool,
-    /// Somebody asked for the end. Without that it began by itself, with the process or a failure.
+    /// True if a signal or a request stopped the run; false if its process ended or it failed.
     told: bool,
 }
 

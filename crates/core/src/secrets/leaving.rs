@@ -221,8 +221,8 @@ impl Engine {
                 self.lease_over(id);
             }
             kind => {
-                // Something may have denied everything for a moment, and so either of the two logins that may revoke
-                // the lease.
+                // A proxy may have denied everything for a moment, so neither login's denial is final: both are tried
+                // again.
                 one.by_own = false;
                 one.tries = one.tries.saturating_add(1);
                 let asks = kind == FailureKind::Denied && DOUBTFUL_AT.contains(&one.tries);

@@ -41,7 +41,8 @@ const ONCE_MORE: Duration = Duration::from_millis(1500);
 pub(crate) const HELD_BACK: Duration = Duration::from_secs(2);
 /// After this many look-ups without an answer, while other requests are answered, no work waits for one any more.
 const UNANSWERED: u32 = 3;
-/// Where the token may not look itself up, a new login is a guess. The first pause between such logins.
+/// The first pause between logins that are made on a guess: the token may not look itself up, so the engine cannot tell
+/// whether it is dead.
 const GUESS: Duration = Duration::from_secs(60);
 /// The longest pause between such logins.
 const MOST_GUESS: Duration = Duration::from_secs(15 * 60);

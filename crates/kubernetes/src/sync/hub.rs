@@ -360,7 +360,9 @@ impl Hub {
                 Ok(_) if identity == Identity::Controller => {}
                 Ok(_) => self.end(&identity),
                 Err(why) => {
-                    tracing::debug!("no engine for {identity}, which is given back later: {why}");
+                    tracing::debug!(
+                        "cannot revoke what the login of {identity} holds, trying again later: {why}"
+                    );
                     self.left.insert(identity);
                 }
             }

@@ -40,8 +40,8 @@ const PATIENCE: Duration = Duration::from_secs(75);
 const LOCKED: Duration = Duration::from_secs(16 * 60);
 const MINUTE: Duration = Duration::from_secs(60);
 const QUARTER: Duration = Duration::from_secs(15 * 60);
-/// A token that may not look itself up and is denied something is taken to live for so long after it has last done
-/// something: longer than that it is a matter of another login.
+/// How long a denied token that may not look itself up counts as alive after its last success. After that, the engine
+/// has to log in again.
 const BLIND: Duration = Duration::from_secs(15 * 60);
 /// Just after a login denials are put down to a standby that lags: three tries, one to three seconds apart.
 const LAG: Duration = Duration::from_secs(10);
@@ -72,7 +72,7 @@ pub struct Checks {
     hindered: Duration,
     /// The newest version that each file has had of what stores keep.
     newest: BTreeMap<(FileId, String), u64>,
-    /// Of what a run that lost its handoff may have an older version, once.
+    /// The values that a run without its handoff may publish once in an older version.
     may_go_back: BTreeSet<(FileId, String)>,
     /// The last login was asked for while there was one before it: it is to succeed that one.
     succeeds: bool,
@@ -264,8 +264,7 @@ fn shown(world: &World) -> impl Iterator<Item = (FileId, u64)> {
     world.disk.files.iter().filter_map(|(file, content)| Some((*file, content.get(SINK)?.version)))
 }
 
-/// While it serves, it gives back no login that a sink on disk shows, nor one that was shown before
-/// somebody was told of another.
+/// While a run serves, it revokes no login whose token a sink holds, nor one whose successor has not been notified.
 fn no_sink_shows(world: &World, own: Option<u64>) -> Held {
     let alive = own.is_some_and(|own| world.server.is_token_alive(own, world.now));
     if !is_serving(world) || !alive {
@@ -332,8 +331,8 @@ fn never_served_past_expiry(world: &mut World) -> Held {
     Ok(())
 }
 
-/// How long a file that fails may go on to: that a value which its template failed on is mended shows when that is looked at
-/// next. From then on, it waits for other changes, is rendered and published.
+/// Returns how much longer a file may fail. If its template failed on a value, the engine notices a corrected value only
+/// at its next poll. After that, the file waits for other changes, is rendered and published.
 fn until_mended(world: &World, file: FileId) -> Duration {
     let failed = world.checks.failed.get(&file).is_some_and(|at| *at + Duration::from_secs(3) > world.now);
     if failed { longest_refresh(world) } else { Duration::ZERO }

@@ -97,7 +97,7 @@ pub struct Cluster {
     seen: BTreeMap<UnitId, u64>,
     /// Requests under way.
     busy: BTreeMap<UnitId, u32>,
-    /// Of these a watch told meanwhile that they are gone, in this version.
+    /// The version of the deletion that a watch reported while a request was under way, by unit.
     gone: BTreeMap<UnitId, u64>,
     /// When the process last could not render all keys of these.
     partial: BTreeMap<UnitId, Duration>,

@@ -300,8 +300,8 @@ impl Process {
         RenderOutcome::Rendered { changed: before != Some(content), used }
     }
 
-    /// Whether what a file writes is read from this path now. What is to be read elsewhere next, and has its last good answer
-    /// here, is not.
+    /// Returns whether the file's content comes from this path. Returns false for a secret that has moved and is not yet
+    /// read at its new path.
     pub fn reads_from(&self, setup: &Setup, file: FileId, path: &str) -> bool {
         let setup = &setup.files[file.0];
         let choice = setup.choice.iter().flat_map(|(chooser, paths)| paths.iter().chain([chooser]));

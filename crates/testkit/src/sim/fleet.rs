@@ -97,7 +97,7 @@ impl Fleet {
             let at = (*at + late).saturating_sub(start);
             world.plan(Planned { at, lasts, fault });
             if !lasts.is_zero() {
-                // Who is current has this.
+                // A sidecar whose file has this version is up to date.
                 let fault = Fault::Change(KV.to_owned());
                 world.plan(Planned { at: at + lasts / 2, lasts: Duration::ZERO, fault });
             }

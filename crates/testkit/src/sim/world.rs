@@ -461,7 +461,7 @@ impl World {
             self.checks.note_kill(true);
         }
         if !self.setup.handoff {
-            // Nobody remembers whom this run did not come to tell.
+            // Without a handoff, the next run cannot know which notifiers this run still owed a notification.
             self.disk.changed.clear();
         }
         self.disturbed(self.now);

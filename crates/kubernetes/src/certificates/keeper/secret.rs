@@ -49,7 +49,7 @@ impl Keeper {
             let why = answer.words();
             tracing::warn!(
                 why,
-                "the Secret {} may not be kept: this replica has an authority of its own, which ends with it",
+                "cannot write the Secret {}: this replica uses an authority of its own until it stops; grant get, create and update on secrets",
                 self.names.secret
             );
         }

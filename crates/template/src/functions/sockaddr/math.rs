@@ -35,7 +35,7 @@ fn signed(value: &str, address: Address) -> Result<i128, FunctionError> {
     let number = number.filter(|number| address.v6 || (-(1 << 32)..1 << 32).contains(number));
     match number {
         Some(number) => Ok(number.into()),
-        None => fail("the number is none, or too large"),
+        None => fail("the text after the sign is not a number, or the number is too large for the address"),
     }
 }
 

@@ -44,8 +44,8 @@ pub(super) fn given_back(world: &World) -> usize {
 /// So many logins in a minute come of pauses that double from a second on: refused ones and those that fail otherwise
 /// have one each. Before the token that they follow has ended, the pauses are half of what is left of it.
 const LOGINS: usize = 14 + 6;
-/// So many more come of a start, and of other credentials: who starts it again, or delivers others, has done something
-/// about it, or hopes that it has passed, so the pauses begin anew.
+/// The extra logins that a start or new credentials may cause. Both may have fixed the cause, so the pauses begin again at
+/// the shortest.
 const ANEW: usize = 7;
 
 /// Single flight, and a pause that grows where logins do not last.
