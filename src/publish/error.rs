@@ -162,9 +162,9 @@ impl PublishError {
             Problem::MountPoint if pod => "mount the folder instead of the single file (subPath)",
             Problem::MountPoint => "mount the folder instead of the single file",
             Problem::Full if pod => {
-                "raise the volume's sizeLimit: the old and the new files are there together"
+                "raise the volume's sizeLimit: what changes is there twice for a moment"
             }
-            Problem::Full => "make room there: the old and the new files are there together",
+            Problem::Full => "make room there: what changes is there twice for a moment",
             Problem::Owner if pod => "use fsGroup, or grant CAP_CHOWN",
             Problem::Owner => "run as root, or grant CAP_CHOWN",
             Problem::Denied if pod => "let that uid write the folder (fsGroup), and check the volume's mode",

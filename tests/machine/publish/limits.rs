@@ -51,7 +51,7 @@ fn squeeze(volume: &Path, mut take: impl FnMut(usize) -> bool) {
             Err(error) => {
                 refused += 1;
                 assert_eq!(error.problem, Problem::Full, "{error}");
-                assert!(error.hint().contains("the old and the new files are there together"));
+                assert!(error.hint().contains("what changes is there twice for a moment"));
                 assert_eq!(census(volume), before, "step {step}: the old set is intact, nothing new is left");
                 let mut file = SingleFile::open(&volume.join("alone"), 0o750, true).expect("opened");
                 let error = file.publish(&"x".repeat(1 << 20).into(), &PLAIN).expect_err("no room");

@@ -131,7 +131,7 @@ spec:
       {{- include "leasehold.container" . | nindent 6 }}
     {{- end }}
   volumes:
-    # Old and new files are there together while they change: they may take half of the sizeLimit.
+    # A file that changes is there twice for a moment. Where all may change at once, they may take half of the sizeLimit.
     - name: secrets
       emptyDir: {medium: Memory, sizeLimit: {{ .Values.sizeLimit }}}
     # Holds the token: mounted by Leasehold's own containers only.
