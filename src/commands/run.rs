@@ -186,7 +186,7 @@ fn destinations(plan: &Plan, claims: &mut Claims) -> Result<(), PublishError> {
 
 /// Reads the configuration again. It has to do with what the sandbox of this run lets through.
 fn reread(sources: &Sources, fence: &Fence) -> Result<Plan, Ending> {
-    let (plan, _notices) = sources.load(&[]).map_err(|rejected| {
+    let (plan, notices) = sources.load(&[]).map_err(|rejected| {
         // Only an unreadable file can be due to the sandbox. A mistake in the text has nothing to do with it.
         if fence.is_up() && rejected.problems.iter().any(|problem| problem.is_unreadable()) {
             tracing::warn!(
@@ -195,6 +195,7 @@ fn reread(sources: &Sources, fence: &Fence) -> Result<Plan, Ending> {
         }
         logged(&rejected)
     })?;
+    warn(&notices);
     fence.admit(&plan, &sources.files().collect::<Vec<_>>(), variable)?;
     Ok(plan)
 }

@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use super::exposed;
@@ -184,7 +184,7 @@ impl Sources {
         };
         match read(&inputs) {
             Ok((plan, problems)) => {
-                let exposed = exposed::warnings(&plan, self.files(), &env, &mode);
+                let exposed = exposed::warnings(&plan, self.files(), &env, &seen);
                 let lasting = match look.is_some() && !elsewhere {
                     true => lasting::warnings(&plan, &is_in_memory),
                     false => Vec::new(),
@@ -262,7 +262,7 @@ pub(crate) fn read_file(path: &Path) -> io::Result<Vec<u8>> {
 /// Returns what is at a path. It follows links.
 fn look(path: &Path) -> Seen {
     match path.metadata() {
-        Ok(metadata) if metadata.is_file() && metadata.permissions().mode() & 0o111 != 0 => Seen::Program,
+        Ok(metadata) if metadata.is_file() && metadata.mode() & 0o111 != 0 => Seen::Program,
         Ok(_) => Seen::Other,
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
             Seen::Nothing
@@ -280,10 +280,16 @@ fn is_in_memory(path: &Path) -> Option<bool> {
 }
 
 /// Returns the path that a path leads to, and its mode.
-fn mode(path: &Path) -> Option<(PathBuf, u32)> {
+fn seen(path: &Path) -> Option<exposed::Seen> {
     let real = path.canonicalize().ok()?;
     let metadata = real.metadata().ok()?;
-    Some((real, metadata.permissions().mode() & 0o7777))
+    let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+    Some(exposed::Seen {
+        real,
+        mode: metadata.mode() & 0o7777,
+        stranger: Some(metadata.uid()).filter(|owner| ![0, uid].contains(owner)),
+        others_group: ![0, gid].contains(&metadata.gid()),
+    })
 }
 
 fn capped(from: impl Read) -> io::Result<Vec<u8>> {

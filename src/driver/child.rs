@@ -11,8 +11,11 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use zeroize::Zeroizing;
 
+use super::Driver;
+use super::requests::Answer;
 use super::variables::Room;
 use crate::config::plan::Plan;
+use crate::core::event::Event;
 use crate::exit::Ending;
 use crate::process::child::{self, Child, ChildCommand};
 use crate::process::reaper::Reaper;
@@ -198,4 +201,28 @@ fn entry(name: &[u8], value: &[u8]) -> Zeroizing<CString> {
     bytes.push(b'=');
     bytes.extend_from_slice(value);
     Zeroizing::new(CString::new(bytes).expect("values with a NUL are not published, and names have none"))
+}
+
+impl Driver {
+    /// Starts the process of `exec`.
+    pub(super) fn spawn(&mut self) {
+        let Some(child) = &mut self.child else { return };
+        let started = child.start(&self.files.variables());
+        let result = started.map(|end| {
+            self.requests.add(async {
+                match end.await {
+                    Ok(status) => Answer::ChildEnded(status),
+                    Err(why) => panic!("cannot wait for the process: {why}"),
+                }
+            });
+        });
+        self.backlog.push_back(Event::Spawned(result));
+    }
+
+    /// Does something with the process, if there is one.
+    pub(super) fn to_child(&self, act: impl FnOnce(&ChildProcess)) {
+        if let Some(child) = &self.child {
+            act(child);
+        }
+    }
 }

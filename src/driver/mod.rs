@@ -479,26 +479,6 @@ impl Driver {
             Answer::Event(Box::new(Event::Notified { notifier, result }))
         });
     }
-
-    fn spawn(&mut self) {
-        let Some(child) = &mut self.child else { return };
-        let started = child.start(&self.files.variables());
-        let result = started.map(|end| {
-            self.requests.add(async {
-                match end.await {
-                    Ok(status) => Answer::ChildEnded(status),
-                    Err(why) => panic!("cannot wait for the process: {why}"),
-                }
-            });
-        });
-        self.backlog.push_back(Event::Spawned(result));
-    }
-
-    fn to_child(&self, act: impl FnOnce(&ChildProcess)) {
-        if let Some(child) = &self.child {
-            act(child);
-        }
-    }
 }
 
 fn unusable(failure: Failure) -> Ending {

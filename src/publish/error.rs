@@ -161,9 +161,7 @@ impl PublishError {
             Problem::InTheWay(_) => "remove it, or choose another path",
             Problem::MountPoint if pod => "mount the folder instead of the single file (subPath)",
             Problem::MountPoint => "mount the folder instead of the single file",
-            Problem::Full if pod => {
-                "raise the volume's sizeLimit: what changes is there twice for a moment"
-            }
+            Problem::Full if pod => "raise the volume's sizeLimit: what changes is there twice for a moment",
             Problem::Full => "make room there: what changes is there twice for a moment",
             Problem::Owner if pod => "use fsGroup, or grant CAP_CHOWN",
             Problem::Owner => "run as root, or grant CAP_CHOWN",

@@ -371,6 +371,11 @@ impl Engine {
         }
     }
 
+    /// Returns whether a replaced login was denied its revocation so often that its leases are revoked one by one.
+    pub(crate) fn is_given_up(&self, id: TokenId) -> bool {
+        self.upstream.session.logins.get(&id).is_some_and(|login| login.unrevoked >= PATIENCE)
+    }
+
     /// Has the leases of a login revoked one by one that were to go with it.
     fn revoke_leases_of(&mut self, id: TokenId) {
         for lease in self.retirees.of(id) {

@@ -167,3 +167,42 @@ fn many_tokens_that_are_denied_go_one_at_a_time_until_one_is_granted() {
     }
     assert!((6..16).contains(&asked), "{asked} requests");
 }
+
+/// The next run could do no more about it, and would warn of it anew.
+#[test]
+fn a_token_that_was_denied_its_revocation_for_a_while_is_not_left_to_the_next_run() {
+    for (before, stays) in [(1, 1), (5, 0)] {
+        let (mut hand, mut seen) = about_to_revoke_a_token();
+        let mut denials = 0;
+        loop {
+            let ended = seen.iter().any(|action| matches!(action, Action::Exit(_)));
+            if ended {
+                break;
+            }
+            let mut next = Vec::new();
+            for action in std::mem::take(&mut seen) {
+                let sent = hand.now().moment;
+                next.extend(match action {
+                    Action::Ask(Question::RevokeToken(token)) => {
+                        denials += usize::from(token == OLD);
+                        let result = if token == OLD { Err(denied()) } else { Ok(()) };
+                        hand.give(Event::TokenRevoked { token, result })
+                    }
+                    Action::Ask(Question::RevokeLease { lease, .. }) => {
+                        hand.give(Event::LeaseRevoked { lease, result: Ok(()) })
+                    }
+                    Action::Ask(Question::LookUp(token)) => {
+                        hand.give(Event::LookedUp { token, sent, result: Ok(Hand::facts(token.0, 3600)) })
+                    }
+                    _ => Vec::new(),
+                });
+                if denials == before {
+                    denials += 100;
+                    next.extend(hand.give(Event::Stop { at_once: true }));
+                }
+            }
+            seen = if next.is_empty() { hand.sleep() } else { next };
+        }
+        assert_eq!(hand.engine.snapshot().tokens.len(), stays, "denied {before} times before the end");
+    }
+}

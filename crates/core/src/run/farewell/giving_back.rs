@@ -114,6 +114,14 @@ impl Engine {
                     self.upstream.session.current.filter(|current| *current != token);
                 self.out.push(Action::DropToken(token));
             }
+            // It was replaced, and has been denied for a quarter of a minute before the end. So it is dead or may not revoke
+            // itself, and the next run could do no more.
+            Err(failure) if failure.kind == FailureKind::Denied && self.is_given_up(token) => {
+                self.note_failure(&failure);
+                self.upstream.session.logins.remove(&token);
+                self.out.push(Action::DropToken(token));
+                self.begin_giving_back();
+            }
             Err(failure) if failure.kind == FailureKind::Denied => {
                 // The token may not revoke itself, or is dead. Then at least its leases are revoked.
                 self.note_failure(&failure);
