@@ -11,9 +11,6 @@ use serde_json::{Value, json};
 
 use super::{Answer, Away, Cluster};
 
-/// A leader that has not renewed its Lease for as long is dead.
-const LIFE: Duration = Duration::from_secs(15);
-
 /// Takes part in the election.
 #[derive(Debug)]
 pub(crate) struct Election {
@@ -47,6 +44,9 @@ impl Election {
     pub(crate) fn strict(name: &str, me: &str) -> Self {
         Self { strict: true, ..Self::new(name, me) }
     }
+
+    /// A leader that has not renewed its Lease for as long is dead.
+    pub(crate) const LIFE: Duration = Duration::from_secs(15);
 
     /// A leader that cannot renew its Lease is one for as long: then it must have stopped, before another takes it.
     pub(crate) const GRACE: Duration = Duration::from_secs(9);
@@ -115,7 +115,7 @@ impl Election {
                 return Claim::Wait;
             }
         };
-        let life = lease["spec"]["leaseDurationSeconds"].as_u64().map_or(LIFE, Duration::from_secs);
+        let life = lease["spec"]["leaseDurationSeconds"].as_u64().map_or(Self::LIFE, Duration::from_secs);
         if since.until(now) >= life { Claim::Take } else { Claim::Wait }
     }
 
@@ -130,7 +130,7 @@ impl Election {
         json!({
             "apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata,
             "spec": {
-                "holderIdentity": self.me, "leaseDurationSeconds": LIFE.as_secs(), "acquireTime": acquired,
+                "holderIdentity": self.me, "leaseDurationSeconds": Self::LIFE.as_secs(), "acquireTime": acquired,
                 "renewTime": now, "leaseTransitions": transitions,
             },
         })

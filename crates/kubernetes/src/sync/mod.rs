@@ -20,6 +20,7 @@ mod handovers;
 mod hub;
 mod identity;
 mod kinds;
+mod lead;
 mod object;
 mod options;
 mod orphans;
@@ -43,7 +44,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use leasehold_base::clock;
+use leasehold_base::time::Moment;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
@@ -69,8 +70,6 @@ pub(crate) const CRDS: &str = include_str!("../../crds.yaml");
 
 /// The Lease of secrets-manager: controllers of both programs never lead together.
 const LEASE: &str = "5ac9a181.secrets-manager.tuenti.io";
-/// The pause between two renewals of the Lease: a fifth of its life.
-const LOOK: Duration = Duration::from_secs(3);
 /// The pause between two checks whether the cluster was set back to an older state.
 const GLANCE: Duration = Duration::from_secs(20);
 /// When no definition has come and no Secret was written for this long, memory is given back.
@@ -114,13 +113,15 @@ async fn sync(options: &Options) -> Result<(), String> {
     let mut terminate =
         signal(SignalKind::terminate()).map_err(|error| format!("cannot wait for SIGTERM: {error}"))?;
     serve::start(options.listen, Rc::clone(&board)).await?;
-    let mut election = options.elects.then(|| Election::strict(LEASE, &options.me));
-    if let Some(election) = &mut election {
-        tokio::select! {
-            () = wait_to_lead(election, &cluster) => {}
+    let mut election = None;
+    if options.elects {
+        let mut own = Election::strict(LEASE, &options.me);
+        let renewed = tokio::select! {
+            renewed = lead::wait(&mut own, &cluster) => renewed,
             _ = terminate.recv() => return Ok(()),
-        }
+        };
         tracing::info!("leading");
+        election = Some((own, renewed));
     }
     board.lead();
     let publisher = Publisher::new(Arc::clone(&cluster));
@@ -161,7 +162,7 @@ async fn sync(options: &Options) -> Result<(), String> {
     if let Some(handoffs) = handoffs {
         handoffs.leave().await;
     }
-    if let Some(election) = &mut election {
+    if let Some((election, _)) = &mut election {
         election.leave(&cluster).await;
     }
     lost.map_or(Ok(()), |why| Err(why.to_owned()))
@@ -235,40 +236,11 @@ fn watch(
     tokio::task::spawn_local(kinds::attend(namespaces, contexts));
 }
 
-async fn wait_to_lead(election: &mut Election, cluster: &Cluster) {
-    let mut said = String::new();
-    loop {
-        let now = clock::now();
-        let why = match election.look(cluster, now.moment, now.wall).await {
-            Ok(true) => return,
-            Ok(false) => election.refusal().unwrap_or("another replica leads").to_owned(),
-            Err(away) => away.to_string(),
-        };
-        if why != said {
-            tracing::info!("following: {why}");
-            said = why;
-        }
-        tokio::time::sleep(LOOK).await;
-    }
-}
-
-/// Renews the Lease, and returns when it is lost. Without an election it is never lost.
-async fn until_lost(election: &mut Option<Election>, cluster: &Cluster) {
-    let Some(election) = election else { return std::future::pending().await };
-    let mut last = clock::moment();
-    loop {
-        tokio::time::sleep(LOOK).await;
-        let now = clock::now();
-        match election.look(cluster, now.moment, now.wall).await {
-            Ok(true) => last = now.moment,
-            Ok(false) => return,
-            // Another replica takes the Lease when its life is over, so this one stops before that.
-            Err(away) if last.until(now.moment) >= Election::GRACE => {
-                tracing::warn!("the Lease could not be renewed: {away}");
-                return;
-            }
-            Err(_) => {}
-        }
+/// Returns when the Lease is lost. Without an election it is never lost.
+async fn until_lost(election: &mut Option<(Election, Moment)>, cluster: &Cluster) {
+    match election {
+        Some((election, renewed)) => lead::until_lost(election, cluster, *renewed).await,
+        None => std::future::pending().await,
     }
 }
 
