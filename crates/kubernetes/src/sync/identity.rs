@@ -20,6 +20,9 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::desk::Message;
 use crate::cluster::Cluster;
 
+/// The mount of logins, and the audience of tokens, where none is named. A login is named without them.
+pub(crate) const MOUNT: &str = "kubernetes";
+pub(crate) const AUDIENCE: &str = "vault";
 /// The life that a token is requested for. The API server may grant another.
 const LIFE: Duration = Duration::from_secs(3600);
 /// The pause after a refusal.
@@ -81,8 +84,15 @@ impl fmt::Display for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Controller => f.write_str("the controller"),
-            Self::Account { namespace, account, role, .. } => {
-                write!(f, "service account {namespace}/{account} with role {role}")
+            Self::Account { namespace, account, role, mount, audience } => {
+                write!(f, "service account {namespace}/{account} with role {role}")?;
+                if mount != MOUNT {
+                    write!(f, " at auth/{mount}")?;
+                }
+                if audience != AUDIENCE {
+                    write!(f, " for the audience {audience}")?;
+                }
+                Ok(())
             }
         }
     }
@@ -196,6 +206,22 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+
+    #[test]
+    fn two_logins_have_two_names() {
+        let usual = Identity::sample("shop", "web");
+        assert_eq!(usual.to_string(), "service account shop/web with role web");
+        let with = |mount: &str, audience: &str| {
+            let mut other = usual.clone();
+            if let Identity::Account { mount: at, audience: of, .. } = &mut other {
+                (*at, *of) = (mount.to_owned(), audience.to_owned());
+            }
+            other.to_string()
+        };
+        assert_eq!(with("prod", AUDIENCE), format!("{usual} at auth/prod"));
+        assert_eq!(with(MOUNT, "bao"), format!("{usual} for the audience bao"));
+        assert_eq!(with("prod", "bao"), format!("{usual} at auth/prod for the audience bao"));
+    }
 
     #[test]
     fn engines_of_one_replica_have_different_seeds_which_stay_the_same() {

@@ -14,7 +14,7 @@ use url::Url;
 
 use super::definition::{Kv, NamespaceRoles, Rules, target_name};
 use super::flags::Flags;
-use super::handoff;
+use super::{handoff, identity};
 use crate::webhook::address;
 
 const TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
@@ -180,7 +180,7 @@ fn auth(
         let role = flags.get("vault.kubernetes-role");
         let role = role.ok_or("-vault.kubernetes-role is missing; name the role of Vault to log in with")?;
         let jwt_file = flags.get("vault.kubernetes-token-file").unwrap_or(TOKEN).into();
-        let mount = mount(flags.get("vault.kubernetes-path").unwrap_or("kubernetes"));
+        let mount = mount(flags.get("vault.kubernetes-path").unwrap_or(identity::MOUNT));
         let method = AuthMethod::Kubernetes { role: role.to_owned(), jwt_file };
         return Ok(AuthPlan { mount, namespace: None, method, wrap_ttl: None });
     }
@@ -243,8 +243,8 @@ fn by_namespace(flags: &Flags, in_azure: bool) -> Result<Option<NamespaceRoles>,
     let account = target_name(account).ok_or_else(|| {
         format!("-namespace-account={account:?} is no name of a service account; write default")
     })?;
-    let audience = flags.get("namespace-audience").unwrap_or("vault").to_owned();
-    let mount = mount(flags.get("vault.kubernetes-path").unwrap_or("kubernetes"));
+    let audience = flags.get("namespace-audience").unwrap_or(identity::AUDIENCE).to_owned();
+    let mount = mount(flags.get("vault.kubernetes-path").unwrap_or(identity::MOUNT));
     Ok(Some(NamespaceRoles { account, role: role.to_owned(), mount, audience }))
 }
 

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::definition::{
     Definition, Digest, Key, Rules, Target, entry_name, target_name, target_type, texts,
 };
-use super::identity::Identity;
+use super::identity::{self, Identity};
 use super::restart::Restarts;
 use super::secret;
 use crate::refusal::{Refusal, shown};
@@ -28,7 +28,7 @@ const KEYS: usize = 200;
 /// # Errors
 /// [`Refusal`] for the first thing that is not possible.
 pub(crate) fn read(key: Key, metadata: &Value, spec: &Value, rules: &Rules) -> Result<Definition, Refusal> {
-    let identity = identity(&key, &spec["auth"])?;
+    let identity = login(&key, &spec["auth"])?;
     let target = target(&key, spec, rules)?;
     let entries = entries(spec)?;
     let refresh = refresh(&spec["refresh"])?;
@@ -100,7 +100,7 @@ pub(crate) fn retains(spec: &Value) -> bool {
 }
 
 /// Reads the login, which is that of an account in the object's own namespace: there is no field for another.
-fn identity(key: &Key, auth: &Value) -> Result<Identity, Refusal> {
+fn login(key: &Key, auth: &Value) -> Result<Identity, Refusal> {
     let text = |field: &str, default: &str| auth[field].as_str().unwrap_or(default).to_owned();
     let (account, role) = (text("serviceAccount", ""), text("role", ""));
     if target_name(&account).is_none() {
@@ -110,12 +110,12 @@ fn identity(key: &Key, auth: &Value) -> Result<Identity, Refusal> {
     if role.is_empty() {
         return Err(Refusal::new("spec.auth.role", "it is empty", "name the role of Vault to log in with"));
     }
-    let mount = text("mount", "kubernetes");
+    let mount = text("mount", identity::MOUNT);
     if Request::read(&format!("auth/{mount}/login")).is_err() {
         let what = format!("{} is no mount of a login", shown(&mount));
         return Err(Refusal::new("spec.auth.mount", what, "write it without auth/, such as kubernetes"));
     }
-    let audience = text("audience", "vault");
+    let audience = text("audience", identity::AUDIENCE);
     Ok(Identity::Account { namespace: key.namespace.to_string(), account, role, mount, audience })
 }
 
