@@ -7,10 +7,12 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::Method;
+use kube::ResourceExt as _;
 use leasehold::config::plan::{AuthPlan, VaultPlan};
 use leasehold::core::snapshot::Snapshot;
 use leasehold::handoff::{Binding, Kept, Loaded, server};
@@ -25,6 +27,7 @@ use sha2::{Digest as _, Sha256};
 
 use self::token::Shared;
 use super::identity::Identity;
+use super::orphans;
 use crate::cluster::Cluster;
 
 /// The annotation that marks a Secret as a handoff, and names its identity.
@@ -35,6 +38,9 @@ pub(super) const LABEL: &str = "leasehold.dev/handoff";
 const ENTRY: &str = "handoff";
 /// How much a Secret holds, in bytes, with room for its metadata.
 const MOST: usize = 1_000_000;
+
+/// The pause between two tries to list handoffs.
+const AGAIN: Duration = Duration::from_secs(10);
 
 /// Where handoffs are kept, and the key that encrypts them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -126,28 +132,28 @@ impl Handoffs {
         Handoff { all: Rc::clone(self), name, identity: identity.kept(), binding, live, written }
     }
 
-    /// Returns the identities that have a handoff.
+    /// Returns the identities that have a handoff. Asks until that is answered: nothing else gives their leases back.
     pub(crate) async fn left(&self) -> Vec<Identity> {
-        let path = format!("/api/v1/namespaces/{}/secrets?labelSelector={LABEL}", self.cluster.namespace);
-        let answer = match self.cluster.get(&path).await {
-            Ok(answer) if answer.status == 200 => answer,
-            Ok(answer) => {
+        let mut said = String::new();
+        loop {
+            let why = match orphans::labelled(&self.cluster, &self.cluster.namespace, LABEL).await {
+                Ok(all) => {
+                    let whose = all.iter().filter_map(|one| one.annotations().get(MARK));
+                    return whose
+                        .filter_map(|text| Identity::of_kept(&serde_json::from_str(text).ok()?))
+                        .collect();
+                }
+                Err(error) => error.to_string(),
+            };
+            if said != why {
                 tracing::warn!(
-                    "handoffs cannot be listed, so leases of logins that nothing uses run out: {}",
-                    answer.words()
+                    "handoffs cannot be listed, tried again in {} s; until then the leases of logins that nothing uses run out: {why}",
+                    AGAIN.as_secs()
                 );
-                return Vec::new();
+                said = why;
             }
-            Err(away) => {
-                tracing::warn!(
-                    "handoffs cannot be listed, so leases of logins that nothing uses run out: {away}"
-                );
-                return Vec::new();
-            }
-        };
-        let items = answer.body["items"].as_array().into_iter().flatten();
-        let whose = items.filter_map(|item| item["metadata"]["annotations"][MARK].as_str());
-        whose.filter_map(|text| Identity::of_kept(&serde_json::from_str(text).ok()?)).collect()
+            tokio::time::sleep(AGAIN).await;
+        }
     }
 
     /// Revokes the login with which handoffs were encrypted.

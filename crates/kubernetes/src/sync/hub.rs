@@ -36,7 +36,7 @@ pub(crate) struct Hub {
     handoffs: Option<Rc<Handoffs>>,
     /// For messages that the hub sends itself.
     own: UnboundedSender<Message>,
-    /// The search for what an earlier leader has left was done, and found these logins.
+    /// The search for what an earlier leader has left has begun, and found these logins.
     swept: bool,
     left: BTreeSet<Identity>,
     pub(crate) board: Rc<Board>,

@@ -24,25 +24,35 @@ const PAGE: u32 = 500;
 /// # Errors
 /// [`Unpublished`] if the API server does not say.
 pub(crate) async fn secrets_of(cluster: &Cluster, key: &Key) -> Result<Vec<String>, Unpublished> {
+    let owner = key.owner();
+    match labelled(cluster, &key.namespace, &format!("{LABEL}=true")).await {
+        Ok(all) => {
+            let own = all.iter().filter(|secret| secret.annotations().get(OWNER) == Some(&owner));
+            Ok(own.map(|secret| secret.name_any()).collect())
+        }
+        Err(kube::Error::Api(status)) if status.code == 403 => {
+            tracing::warn!(definition = %key, "Secrets of former names stay: grant list on secrets");
+            Ok(Vec::new())
+        }
+        Err(error) => Err(failed("the Secrets", &error)),
+    }
+}
+
+/// Returns the metadata of the Secrets of a namespace that a selector of labels names. Their values are never asked for.
+pub(super) async fn labelled(
+    cluster: &Cluster,
+    namespace: &str,
+    selector: &str,
+) -> kube::Result<Vec<PartialObjectMeta<DynamicObject>>> {
     let resource = ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk("", "v1", "Secret"), "secrets");
-    let api: Api<DynamicObject> = Api::namespaced_with(cluster.client(), &key.namespace, &resource);
-    let (mut names, owner) = (Vec::new(), key.owner());
-    let mut page = ListParams::default().labels(&format!("{LABEL}=true")).limit(PAGE);
+    let api: Api<DynamicObject> = Api::namespaced_with(cluster.client(), namespace, &resource);
+    let (mut all, mut page) = (Vec::new(), ListParams::default().labels(selector).limit(PAGE));
     loop {
-        let list: ObjectList<PartialObjectMeta<DynamicObject>> = match within(api.list_metadata(&page)).await
-        {
-            Ok(list) => list,
-            Err(kube::Error::Api(status)) if status.code == 403 => {
-                tracing::warn!(definition = %key, "Secrets of former names stay: grant list on secrets");
-                return Ok(names);
-            }
-            Err(error) => return Err(failed("the Secrets", &error)),
-        };
-        let own = list.items.iter().filter(|secret| secret.annotations().get(OWNER) == Some(&owner));
-        names.extend(own.map(|secret| secret.name_any()));
+        let list: ObjectList<PartialObjectMeta<DynamicObject>> = within(api.list_metadata(&page)).await?;
+        all.extend(list.items);
         match list.metadata.continue_.filter(|next| !next.is_empty()) {
             Some(next) => page = page.continue_token(&next),
-            None => return Ok(names),
+            None => return Ok(all),
         }
     }
 }

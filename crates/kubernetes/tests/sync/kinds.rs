@@ -120,6 +120,31 @@ fn a_controller_that_finds_no_kind_at_the_start_is_ready_when_one_of_them_is_def
     controller.until_ready();
 }
 
+/// The login of an object that is gone is given back by a search, which an API server may not answer at first.
+#[test]
+fn what_was_left_is_given_back_also_where_the_search_for_it_fails_at_first() {
+    if !api_server_possible() {
+        return;
+    }
+    let stage = Stage::start();
+    let mut first = a_leader(&stage);
+    terminate(&mut first);
+    // No controller hears of it.
+    stage.api.patch(&place("shop", "web"), &json!([{"op": "remove", "path": "/metadata/finalizers"}])).ok();
+    stage.api.ask("DELETE", &place("shop", "web"), None).ok();
+    let gate = Gate::to(&stage.api.address(), &stage.api.ca_file());
+    let mut refused = false;
+    gate.rule(move |asked| {
+        let searches = asked.path.contains("/namespaces/leasehold/secrets?");
+        let is_first = searches && !std::mem::replace(&mut refused, true);
+        if is_first { Fate::Answer(500) } else { Fate::Pass }
+    });
+    let second = through(&stage, &gate, "sync-0", &ARGS);
+    wait_until("the lease to be gone", SOON, || leases(&stage) == 0);
+    wait_until("the handoff to be gone", SOON, || handoffs(&stage).is_empty());
+    assert!(second.child.stderr().contains("handoffs cannot be listed"), "{}", second.child.stderr());
+}
+
 /// The search for what is left of unused logins gives back the login of an object that is gone, and not that of one with a
 /// mistake.
 #[test]

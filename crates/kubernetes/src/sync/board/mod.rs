@@ -164,7 +164,8 @@ impl Board {
     pub(crate) fn unlisted(&self, list: List, is_denied: bool) {
         let mut state = self.state.borrow_mut();
         state.lists.remove(&list);
-        match is_denied {
+        // Accounts are those of SyncedSecrets: while that kind is missing, nobody can say that an account is not used.
+        match is_denied || list.0 == Some(Kind::SyncedSecret) {
             true => state.hidden.insert(list),
             false => state.hidden.remove(&list),
         };

@@ -151,6 +151,11 @@ fn a_login_is_not_given_back_where_objects_with_it_cannot_be_listed() {
         scene.board.listed(&hidden, BTreeSet::new());
         assert_eq!(needs_no_more(), [true, true, true], "{hidden:?}");
     }
+    // There is no such kind, as in a cluster without secrets-manager, or while it is being defined.
+    scene.board.unlisted(list(Kind::SecretDefinition, None), false);
+    assert_eq!(needs_no_more(), [true, true, true]);
+    scene.board.unlisted(list(Kind::SyncedSecret, None), false);
+    assert_eq!(needs_no_more(), [true, false, false]);
 }
 
 #[test]
