@@ -17,6 +17,7 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::FuturesUnordered;
+use leasehold::config::plan::Source;
 use leasehold::core::Engine;
 use leasehold::core::action::{Action, Level, Question};
 use leasehold::core::event::{Event, RenderOutcome};
@@ -25,6 +26,7 @@ use leasehold::driver::VaultServer;
 use leasehold::observe::timer::Timer;
 use leasehold::render::{self, Environment, Outcome};
 use leasehold_base::clock;
+use leasehold_base::exit::Cause;
 use leasehold_base::request::Request;
 use leasehold_base::secret::Secret;
 use leasehold_base::time::Moment;
@@ -372,7 +374,13 @@ impl Run {
                 RenderOutcome::Rendered { changed, used }
             }
             Outcome::Needs { missing, used } => RenderOutcome::Needs { missing, used },
-            Outcome::Failed { why, used } => RenderOutcome::Failed { why, used },
+            Outcome::Failed { why, used } => {
+                // To secrets-manager, the read of a key that is not there has failed.
+                if let (Source::Field { request, key, .. }, Cause::Missing) = (source, why.cause) {
+                    self.board.key_missing(&self.basis.login, &request.path, key);
+                }
+                RenderOutcome::Failed { why, used }
+            }
         };
         Event::Rendered { file, outcome }
     }

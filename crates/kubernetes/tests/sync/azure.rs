@@ -90,10 +90,11 @@ fn definitions_are_read_from_azure_key_vault_as_secrets_manager_does() {
     stage.until("plain", "a", "canary-two");
     let metrics = controller.ask("/metrics").expect("metrics").1;
     let missing = format!(
-        "secrets_manager_azure_kv_read_secret_errors_total{{azure_kv_name=\"{name}/\",azure_kv_tenant=\"tenant\",login=\"the controller\",path=\"\",key=\"\",error=\"BackendSecretNotFoundError\"}}"
+        "secrets_manager_azure_kv_read_secret_errors_total{{azure_kv_name=\"{name}\",azure_kv_tenant=\"tenant\",login=\"the controller\",path=\"\",key=\"\",error=\"BackendSecretNotFoundError\"}}"
     );
     assert!(metrics.contains(&missing), "{metrics}");
     assert!(metrics.contains("secrets_manager_azure_kv_login_errors_total{"), "{metrics}");
+    assert!(!metrics.contains("vault_token_ttl{"), "no token of a Vault ends: {metrics}");
     let seen = format!("{metrics}{}{:?}", controller.child.stderr(), stage.get("/api/v1/events"));
     assert!(!seen.contains("canary-"), "{seen}");
     assert_eq!(stage.vault.requests("auth/approle/login"), 0, "the Vault is not asked");

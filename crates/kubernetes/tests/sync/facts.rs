@@ -77,7 +77,7 @@ fn facts_about_definitions_hold_or_are_beaten() {
         return;
     }
     let stage = Stage::start();
-    let controller = stage.controller(&[]);
+    let controller = stage.controller(&["-metrics-paths"]);
     let facts: Vec<Value> = serde_json::from_str(FACTS).expect("a table");
     let (mut count, mut troubles) = (0, Vec::new());
     for (number, fact) in facts.iter().filter(|fact| is_of_the_table(fact)).enumerate() {
@@ -155,6 +155,12 @@ fn check(
         controller.let_pass(stage, 4, &format!("secret/data/p{number}"));
         assert_eq!(stage.secret(&target), Some(before), "{name}");
     }
+    for (metric, _) in expect["metrics"].as_object().into_iter().flatten() {
+        if metric == "vault_read_secret_errors_total" {
+            let path = format!("path=\"secret/data/p{number}\",key=\"none\"");
+            wait_until(&format!("{name}: {metric}"), SOON, || counts(controller, stage, metric, &path));
+        }
+    }
     for finalizer in expect["finalizers"].as_array().into_iter().flatten() {
         assert_eq!(finalizer, FINALIZER);
         wait_until(&format!("{name}: the finalizer"), SOON, || {
@@ -179,6 +185,14 @@ fn check(
             });
         }
     }
+}
+
+/// Whether a metric with these labels has counted something, under the address of the Vault as it was given.
+fn counts(controller: &Controller, stage: &Stage, metric: &str, labels: &str) -> bool {
+    let begin = format!("secrets_manager_{metric}{{vault_address=\"{}\",", stage.vault.address());
+    let text = controller.ask("/metrics").expect("it serves metrics").1;
+    let mut lines = text.lines().filter(|line| line.starts_with(&begin) && line.contains(labels));
+    lines.any(|line| line.contains("error=\"BackendSecretNotFoundError\"") && !line.ends_with(" 0"))
 }
 
 /// Whether a Secret is as a fact has it.

@@ -6,10 +6,15 @@ use std::fmt::{self, Display, Write as _};
 
 use leasehold_base::failure::{Failure, FailureKind};
 use leasehold_stores::Kind as Place;
+use url::Url;
 
 use super::{Board, Entry, Login, State};
 use crate::sync::definition::{Key, Kind, Kv};
+use crate::sync::identity::Identity;
 use crate::sync::options::Options;
+
+/// The label of a secret that is not there, and of a key that a secret does not have.
+pub(super) const MISSING: &str = "BackendSecretNotFoundError";
 
 const THEIRS: &str = "secrets_manager_";
 const OURS: &str = "leasehold_sync_";
@@ -27,11 +32,13 @@ pub(super) struct Labels {
 impl Labels {
     pub(super) fn of(options: &Options) -> Self {
         let engine = if options.rules.kv == Kv::One { "kv1" } else { "kv2" };
-        let vault = [("vault_address", options.vault.address.as_str()), ("vault_engine", engine)];
+        // As it is written in secrets-manager's arguments: a URL with nothing behind the host gets no slash there.
+        let address = options.vault.address.as_str().trim_end_matches('/');
+        let vault = [("vault_address", address), ("vault_engine", engine)];
         let azure = options.store.as_ref().and_then(|store| match &store.settings.kind {
             Place::Azure(azure) => Some(
                 Own([
-                    ("azure_kv_name", azure.url.as_str()),
+                    ("azure_kv_name", azure_name(&azure.url)),
                     ("azure_kv_tenant", azure.identity.tenant_id.as_deref().unwrap_or_default()),
                 ])
                 .to_string(),
@@ -42,10 +49,16 @@ impl Labels {
     }
 }
 
+/// Returns the name of a vault in Azure: the first part of its host, or the whole URL where the host has another form.
+fn azure_name(url: &Url) -> &str {
+    let name = url.domain().and_then(|host| host.split_once(".vault."));
+    name.map_or_else(|| url.as_str().trim_end_matches('/'), |(name, _)| name)
+}
+
 /// Returns how a request failed, as a label: one of a few words, and never the server's text.
 pub(super) fn class(failure: &Failure) -> &'static str {
     match failure.kind {
-        FailureKind::Missing => "BackendSecretNotFoundError",
+        FailureKind::Missing => MISSING,
         FailureKind::Denied => "denied",
         FailureKind::Refused => "refused",
         FailureKind::Overloaded(_) => "overloaded",
@@ -107,7 +120,7 @@ impl Board {
         ];
         for (name, kind, help, value) in all {
             page.head(THEIRS, name, kind, help);
-            for (identity, login) in &state.logins {
+            for (identity, login) in state.logins.iter().filter(|(identity, _)| self.asks_vault(identity)) {
                 page.line(
                     THEIRS,
                     name,
@@ -116,6 +129,11 @@ impl Board {
                 );
             }
         }
+    }
+
+    /// Returns whether a login is one of Vault. The controller's own has no token there if its secrets are in Azure.
+    fn asks_vault(&self, login: &str) -> bool {
+        self.labels.azure.is_none() || login != Identity::Controller.to_string()
     }
 
     /// Writes what failed, and how.
@@ -134,15 +152,15 @@ impl Board {
         };
         page.head(THEIRS, name, "counter", "Reads that failed; with -metrics-paths by path");
         for (identity, login) in &state.logins {
-            for ((path, error), count) in &login.read_errors {
-                let own = Own([("login", identity), ("path", path), ("key", ""), ("error", error)]);
+            for ((path, key, error), count) in &login.read_errors {
+                let own = Own([("login", identity), ("path", path), ("key", key), ("error", error)]);
                 page.line(THEIRS, name, &format_args!("{common},{own}"), count);
             }
         }
         if let Some(azure) = &self.labels.azure {
             let refused = state.logins.values().flat_map(|login| &login.read_errors);
             let refused: u64 =
-                refused.filter(|((_, error), _)| *error == "refused").map(|(_, count)| count).sum();
+                refused.filter(|((_, _, error), _)| *error == "refused").map(|(_, count)| count).sum();
             let name = "azure_kv_login_errors_total";
             page.head(THEIRS, name, "counter", "Reads for which no token could be had");
             page.line(THEIRS, name, azure, refused);
@@ -274,6 +292,14 @@ impl<const N: usize> Display for Own<'_, N> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_vault_of_azure_has_its_name_in_every_cloud_and_its_url_elsewhere() {
+        let name = |url: &str| azure_name(&url.parse().expect("a URL")).to_owned();
+        assert_eq!(name("https://my-vault.vault.azure.net"), "my-vault");
+        assert_eq!(name("https://my-vault.vault.azure.cn/"), "my-vault");
+        assert_eq!(name("https://127.0.0.1:8443/"), "https://127.0.0.1:8443");
+    }
 
     #[test]
     fn labels_are_escaped_as_prometheus_reads_them() {

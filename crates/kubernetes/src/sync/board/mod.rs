@@ -122,8 +122,8 @@ struct Login {
     counters: Counters,
     /// How many renewals and look-ups of the token failed, by operation and by kind of failure.
     token_errors: BTreeMap<(&'static str, &'static str), u64>,
-    /// How many reads failed, by path and by kind of failure.
-    read_errors: BTreeMap<(String, &'static str), u64>,
+    /// How many reads failed, by path, by key if that is what is missing, and by kind of failure.
+    read_errors: BTreeMap<(String, String, &'static str), u64>,
     definitions: BTreeSet<Key>,
 }
 
@@ -374,10 +374,19 @@ impl Board {
 
     /// Counts a read that failed.
     pub(crate) fn read_failed(&self, login: &str, path: &str, failure: &Failure) {
+        self.count_read(login, (path, ""), metrics::class(failure));
+    }
+
+    /// Counts a read of a secret that does not have a key.
+    pub(crate) fn key_missing(&self, login: &str, path: &str, key: &str) {
+        self.count_read(login, (path, key), metrics::MISSING);
+    }
+
+    fn count_read(&self, login: &str, (path, key): (&str, &str), class: &'static str) {
         let mut state = self.state.borrow_mut();
         let login = state.logins.entry(login.to_owned()).or_default();
-        let path = if self.labels.paths { path.to_owned() } else { String::new() };
-        *login.read_errors.entry((path, metrics::class(failure))).or_default() += 1;
+        let shown = |text: &str| if self.labels.paths { text.to_owned() } else { String::new() };
+        *login.read_errors.entry((shown(path), shown(key), class)).or_default() += 1;
     }
 
     /// Counts that Secrets cannot be read or written in the definition's namespace.
