@@ -32,6 +32,8 @@ pub(crate) enum Message {
     Left(Identity),
     /// The engine of a login that nothing used has ended.
     Ended(Box<Identity>),
+    /// The TLS files may have changed.
+    Reload,
     /// The process ends. If there is a handoff, tokens and leases are left to the next leader. Otherwise leases are
     /// left to expire, and a login without leases is revoked.
     Stop,

@@ -110,6 +110,12 @@ impl Handoffs {
         Ok(Self { settings, cluster, client, token: Shared::default(), server, me: me.to_owned() })
     }
 
+    /// Reads the TLS files again.
+    pub(crate) fn reload(&self) {
+        // The hub logs what is wrong with them.
+        let _changed = self.client.reload();
+    }
+
     /// Returns the handoff of this identity.
     pub(crate) fn of(self: &Rc<Self>, identity: &Identity) -> Handoff {
         let digest: [u8; 32] = Sha256::digest(identity.kept().to_string()).into();

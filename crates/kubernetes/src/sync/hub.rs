@@ -1,5 +1,7 @@
 //! Passes messages to the engine whose login they concern, and makes and ends engines as logins come and go.
 
+mod files;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -12,6 +14,7 @@ use tokio::sync::oneshot::{Sender, channel};
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
+use self::files::Files;
 use super::board::Board;
 use super::definition::{Definition, Key};
 use super::desk::{Message, Place, Refused, Sighting};
@@ -29,6 +32,9 @@ const AGAIN: Duration = Duration::from_secs(60);
 /// The pause between two looks whether all definitions are known, and which logins are not needed any more.
 const LOOK: Duration = Duration::from_secs(1);
 
+/// The pause between two looks at the TLS files.
+const MINUTE: Duration = Duration::from_secs(60);
+
 /// The hub; see the module.
 pub(crate) struct Hub {
     pub(crate) cluster: Arc<Cluster>,
@@ -43,6 +49,7 @@ pub(crate) struct Hub {
     /// The basis of the engine with the controller's own login.
     pub(crate) basis: Basis,
     scope: Scope,
+    files: Option<Files>,
     engines: HashMap<Identity, Engine>,
     handovers: Rc<Handovers>,
     /// What each definition that an engine has is read with.
@@ -81,6 +88,7 @@ impl Hub {
         let (engines, logins, seen, ending, unmade) = Default::default();
         let (swept, left, again) = Default::default();
         let handovers = Rc::new(Handovers::new(own.clone()));
+        let files = Files::of(&basis.vault);
         Self {
             cluster,
             places,
@@ -91,6 +99,7 @@ impl Hub {
             board,
             basis,
             scope,
+            files,
             engines,
             handovers,
             logins,
@@ -104,13 +113,20 @@ impl Hub {
     /// Runs until it is asked to stop, and every engine has revoked what it holds.
     pub(crate) async fn run(mut self, mut inbox: UnboundedReceiver<Message>) {
         let mut looks = tokio::time::interval(LOOK);
-        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut minutes = tokio::time::interval(MINUTE);
+        for each in [&mut looks, &mut minutes] {
+            each.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        }
         loop {
             let looks_for_more = self.handoffs.is_some() && (!self.swept || !self.left.is_empty());
             let message = tokio::select! {
                 message = inbox.recv() => message,
                 () = due(self.again) => {
                     self.make_again();
+                    continue;
+                }
+                _ = minutes.tick(), if self.files.is_some() => {
+                    self.reload();
                     continue;
                 }
                 // The engines tell the board, and not the hub, that all definitions are known.
@@ -156,7 +172,7 @@ impl Hub {
                 self.ending.remove(&identity);
                 self.make_again();
             }
-            Message::Credentials(_) | Message::End | Message::Stop => {}
+            Message::Credentials(_) | Message::Reload | Message::End | Message::Stop => {}
         }
     }
 

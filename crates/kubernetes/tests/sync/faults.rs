@@ -11,6 +11,8 @@ use crate::gate::{Asked, Fate, Gate};
 use crate::stage::{Controller, SOON, Stage, definition, encoded, secret, spec};
 use crate::support::api_server::api_server_possible;
 use crate::support::wait::wait_until;
+use crate::support::workspace::Workspace;
+use crate::support::write_certificates;
 use crate::synced::{make, value_of, with_accounts};
 
 const HERE: &str = "https://kubernetes.default.svc";
@@ -302,4 +304,30 @@ fn a_lease_of_a_replica_whose_clock_is_wrong_is_taken_when_it_stays_as_it_is() {
     controller.child.signal(Signal::SIGTERM);
     assert!(controller.child.wait(SOON).success());
     evidence.holds("no replica compares its clock with another's: a Lease that was renewed in 2099 is taken once it has stayed as it is for its life");
+}
+
+/// As where cert-manager replaces the authority of the Vault, in a volume of the controller.
+#[test]
+fn an_authority_that_is_replaced_is_used_within_a_minute() {
+    if !api_server_possible() {
+        return;
+    }
+    let stage = Stage::start();
+    stage.put("secret/data/app", &json!({"value": "one"}));
+    let space = Workspace::new();
+    write_certificates(&space);
+    let authority = space.join("ca.pem");
+    let token = stage.api.token("leasehold", "leasehold-sync", &[HERE]);
+    let file = authority.display().to_string();
+    let controller = stage.launch(&token, "sync-0", (&[], &[("VAULT_CACERT", &file)]), &stage.api.address());
+    stage.define("app", &spec("app", "secret/data/app"));
+    let up = "leasehold_sync_server_up{login=\"the controller\"}";
+    wait_until("the Vault to be taken for another", SOON, || {
+        controller.ask("/metrics").is_some() && controller.metric(up) == Some(0.0)
+    });
+    std::fs::copy(stage.vault.ca_file(), &authority).expect("a fresh folder");
+    // A minute, and the pause of a server that was away.
+    wait_until("the Secret", 4 * SOON, || stage.value("app", "foo").as_deref() == Some("one"));
+    let log = controller.child.stderr();
+    assert!(log.contains("TLS files changed: new connections to the Vault use them"), "{log}");
 }

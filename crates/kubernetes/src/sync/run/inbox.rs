@@ -50,6 +50,11 @@ impl Run {
                 let is_target = self.desk.get(&key).is_some_and(|wanted| wanted.target.name == name);
                 if is_target { self.drifted(&key, gone) } else { None }
             }
+            Message::Reload => {
+                // The hub logs what is wrong with the files. The old ones stay in use until the next minute.
+                let _changed = self.server.reload();
+                None
+            }
             // The hub handles these.
             Message::Refuse(..)
             | Message::Listed(..)
