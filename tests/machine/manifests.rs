@@ -272,13 +272,14 @@ fn nothing_of_ours_needs_a_shell() {
     for (Shipped { name: file, .. }, pod) in pods() {
         for container in containers(&pod).iter().filter(|container| is_ours(container)) {
             assert!(container["command"].is_null(), "the image's own entry point: {container}");
-            for probe in ["startupProbe", "livenessProbe"] {
-                let command = &container[probe]["exec"]["command"];
+            for probe in ["startupProbe", "livenessProbe", "readinessProbe"] {
+                let probe = &container[probe];
+                let command = &probe["exec"]["command"];
                 assert!(command.is_null() || command[0] == "/usr/local/bin/leasehold", "{file}: {command}");
-                // Kubernetes would wait for a second, and a machine under load starts no program in that time.
-                let patience = container[probe]["timeoutSeconds"].as_u64();
+                // Kubernetes would wait for a second. A machine under load starts no program in that time, nor answers.
+                let patience = probe["timeoutSeconds"].as_u64();
                 assert!(
-                    command.is_null() || patience.is_some_and(|seconds| seconds >= 3),
+                    probe.is_null() || patience.is_some_and(|seconds| seconds >= 3),
                     "{file}: {patience:?}"
                 );
             }

@@ -112,6 +112,10 @@ fn the_manifests_the_chart_and_the_kustomizations_are_valid_and_grant_the_same()
         let pod = &of(all, "Deployment")[0]["spec"]["template"]["spec"];
         assert_eq!(pod["securityContext"]["runAsNonRoot"], true, "{pods}");
         assert_eq!(pod["containers"][0]["securityContext"]["capabilities"]["drop"], json!(["ALL"]), "{pods}");
+        // Kubernetes would wait for a second, in which a machine under load may not answer.
+        for probe in ["readinessProbe", "livenessProbe"] {
+            assert_eq!(pod["containers"][0][probe]["timeoutSeconds"], 5, "{pods} {probe}");
+        }
     }
     let refused = chart(&json!({"vault": {"role": ""}})).expect_err("no role");
     assert!(refused.contains("vault.role"), "{refused}");

@@ -112,6 +112,10 @@ fn the_webhooks_chart_and_kustomizations_are_valid_and_have_no_rights_where_they
         let of = |kind: &str| objects.iter().filter(|object| object["kind"] == kind).collect::<Vec<_>>();
         let pod = &of("Deployment")[0]["spec"]["template"]["spec"];
         assert_eq!(pod["automountServiceAccountToken"], own, "{name}");
+        // Kubernetes would wait for a second, in which a machine under load may not answer.
+        for probe in ["readinessProbe", "livenessProbe"] {
+            assert_eq!(pod["containers"][0][probe]["timeoutSeconds"], 5, "{name} {probe}");
+        }
         assert_eq!(
             (of("Role").len(), of("ClusterRole").len()),
             (usize::from(own), usize::from(own)),
