@@ -82,10 +82,7 @@ const KUBERNETES: House = House {
         ("leasehold::tree", "base::tree"),
         ("leasehold::vault", "vault"),
     ],
-    circles: &[
-        (&["cli", "offline"], "the arguments of `convert` are declared beside those of the other commands"),
-        (&["plan", "settings"], "both spell a duration alike, with a function of the plan"),
-    ],
+    circles: &[],
 };
 
 /// Returns the room that a path belongs to: the longest name in the table that the path begins with.

@@ -38,7 +38,7 @@ enum Command {
     ///
     /// SecretDefinition, ExternalSecret, VaultStaticSecret, VaultDynamicSecret and VaultPKISecret are printed as SyncedSecrets. Of
     /// annotated pods the configurations of Leasehold are written to a folder.
-    Convert(ConvertArgs),
+    Convert(offline::convert::ConvertArgs),
     /// Serve the mutating webhook that injects Leasehold into pods as they are made.
     Webhook(WebhookArgs),
     /// Serve it as the Deployment of vault-k8s starts it: with that injector's flags and variables.
@@ -62,26 +62,6 @@ pub struct FileArgs {
     /// Pods, Deployments, StatefulSets, DaemonSets, Jobs and CronJobs, as YAML or JSON; `-` for standard input.
     #[arg(short, long = "filename", value_name = "F")]
     pub file: PathBuf,
-    /// The operator's settings, YAML; laid upon AGENT_INJECT_ variables.
-    #[arg(long, value_name = "F")]
-    pub settings: Option<PathBuf>,
-}
-
-/// `leasehold-kubernetes convert`
-#[derive(Debug, Clone, Args)]
-pub struct ConvertArgs {
-    /// Manifests, or folders: of a folder every .yaml, .yml and .json file in it and below it.
-    #[arg(short, long = "filename", value_name = "F", required = true, num_args = 1..)]
-    pub files: Vec<PathBuf>,
-    /// The folder that the configurations of annotated pods are written to, one for each. Nothing that is there is replaced.
-    #[arg(short, long, value_name = "DIR")]
-    pub output: Option<PathBuf>,
-    /// The service account of SyncedSecrets whose origin names none, such as that of a SecretDefinition.
-    #[arg(long, value_name = "NAME")]
-    pub service_account: Option<String>,
-    /// The role of Vault for these.
-    #[arg(long, value_name = "NAME")]
-    pub role: Option<String>,
     /// The operator's settings, YAML; laid upon AGENT_INJECT_ variables.
     #[arg(long, value_name = "F")]
     pub settings: Option<PathBuf>,

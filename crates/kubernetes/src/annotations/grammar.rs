@@ -31,6 +31,15 @@ pub(crate) fn duration(text: &str) -> Option<Duration> {
     (!text.is_empty()).then(|| Duration::from_nanos(nanos))
 }
 
+/// Writes a duration as Leasehold reads it.
+pub(crate) fn duration_text(duration: Duration) -> String {
+    if duration.subsec_nanos() == 0 {
+        format!("{}s", duration.as_secs())
+    } else {
+        format!("{}ms", duration.as_millis().max(1))
+    }
+}
+
 fn nanos_of(unit: &str) -> Option<u128> {
     Some(match unit {
         "ns" => 1,

@@ -6,11 +6,11 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use clap::Args;
 use serde_json::Value;
 
 use super::definitions::{self, Login};
 use super::{Failure, documents, read};
-use crate::cli::ConvertArgs;
 use crate::inject::{Outcome, Request, inject};
 use crate::settings::Settings;
 
@@ -19,6 +19,26 @@ const VARIABLE: &str = "LEASEHOLD_CONFIG_YAML";
 
 /// The endings of manifests in a folder.
 const TAKEN: [&str; 3] = ["yaml", "yml", "json"];
+
+/// `leasehold-kubernetes convert`
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ConvertArgs {
+    /// Manifests, or folders: of a folder every .yaml, .yml and .json file in it and below it.
+    #[arg(short, long = "filename", value_name = "F", required = true, num_args = 1..)]
+    pub(crate) files: Vec<PathBuf>,
+    /// The folder that the configurations of annotated pods are written to, one for each. Nothing that is there is replaced.
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) output: Option<PathBuf>,
+    /// The service account of SyncedSecrets whose origin names none, such as that of a SecretDefinition.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) service_account: Option<String>,
+    /// The role of Vault for these.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) role: Option<String>,
+    /// The operator's settings, YAML; laid upon AGENT_INJECT_ variables.
+    #[arg(long, value_name = "F")]
+    pub(crate) settings: Option<PathBuf>,
+}
 
 /// What became of one pod or definition.
 struct Line {

@@ -100,7 +100,7 @@ fn annotations_of_many_manifests_become_configurations_and_a_refused_pod_does_no
     put(&from.join("notes.txt"), "no manifest");
     let settings = space.path().join("settings.yaml");
     put(&settings, "address: https://vault:8200\n");
-    let of = |files: &[std::path::PathBuf]| crate::cli::ConvertArgs {
+    let of = |files: &[std::path::PathBuf]| convert::ConvertArgs {
         files: files.to_vec(),
         output: Some(to.clone()),
         service_account: None,

@@ -17,7 +17,6 @@ pub(crate) use token::FOLDER as TOKEN_FOLDER;
 pub(crate) use variables::FOLDER as VARIABLES_FOLDER;
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use serde_json::Value;
 
@@ -278,15 +277,6 @@ fn asks(annotations: &Annotations<'_>, name: &str) -> Result<bool, Refusal> {
         annotations.refusal(name, what, "write \"true\" or \"false\"")
     };
     annotations.flag(name).ok_or_else(wrong)
-}
-
-/// A duration as Leasehold reads it.
-pub(crate) fn duration_text(duration: Duration) -> String {
-    if duration.subsec_nanos() == 0 {
-        format!("{}s", duration.as_secs())
-    } else {
-        format!("{}ms", duration.as_millis().max(1))
-    }
 }
 
 impl Plan {

@@ -1,7 +1,8 @@
 //! How the server is reached.
 
-use super::{Server, duration_text};
+use super::Server;
 use crate::annotations::Annotations;
+use crate::annotations::grammar::duration_text;
 use crate::refusal::{Refusal, shown};
 use crate::settings::{Settings, allows};
 

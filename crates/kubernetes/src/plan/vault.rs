@@ -2,9 +2,10 @@
 
 use serde_json::Value;
 
-use super::{Base, Extras, Plan, Planned, Server, Shape, Token, VAULT_NAMES, containers, duration_text};
+use super::{Base, Extras, Plan, Planned, Server, Shape, Token, VAULT_NAMES, containers};
 use super::{files, login, resources, security, server, token};
 use crate::annotations::Annotations;
+use crate::annotations::grammar::duration_text;
 use crate::refusal::{Refusal, shown};
 use crate::settings::{Settings, allows};
 

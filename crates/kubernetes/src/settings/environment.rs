@@ -129,7 +129,7 @@ fn default_template(text: &str, settings: &mut Settings) -> Result<(), &'static 
 
 fn refresh(text: &str, settings: &mut Settings) -> Result<(), &'static str> {
     let duration = grammar::duration(text).ok_or("is not a duration; write it such as \"5m\"")?;
-    settings.refresh = Some(crate::plan::duration_text(duration));
+    settings.refresh = Some(grammar::duration_text(duration));
     Ok(())
 }
 
