@@ -51,10 +51,12 @@ impl Saves {
     }
 }
 
-/// Returns the leases of secrets, and the logins that made them.
+/// Returns the leases of secrets, and the logins that made them. What the leader before has kept for an object that it did not
+/// know either is among those that are to be revoked.
 fn claims(kept: &Snapshot) -> (BTreeSet<LeaseId>, BTreeSet<TokenId>) {
-    let leases = kept.secrets.iter().filter_map(|secret| secret.lease.as_ref());
-    leases.map(|lease| (lease.id.clone(), lease.token)).unzip()
+    let of_secrets = kept.secrets.iter().filter_map(|secret| secret.lease.as_ref());
+    let of_secrets = of_secrets.map(|lease| (lease.id.clone(), lease.token));
+    of_secrets.chain(kept.retiring.iter().map(|lease| (lease.id.clone(), lease.token))).unzip()
 }
 
 /// Returns what becomes of tokens and leases at the end.
