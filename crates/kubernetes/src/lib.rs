@@ -31,4 +31,4 @@ mod webhook;
 pub use inject::{Outcome, Request, inject};
 pub use patch::patch;
 pub use refusal::Refusal;
-pub use webhook::review;
+pub use webhook::{NoReview, review};

@@ -5,6 +5,7 @@ mod token;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,7 +29,7 @@ use sha2::{Digest as _, Sha256};
 use self::token::Shared;
 use super::identity::Identity;
 use super::orphans;
-use crate::cluster::Cluster;
+use crate::cluster::{Away, Cluster};
 
 /// The annotation that marks a Secret as a handoff, and names its identity.
 const MARK: &str = "leasehold.dev/handoff-of";
@@ -86,6 +87,36 @@ pub(crate) enum Trouble {
     Never(String),
 }
 
+/// Why a handoff is not written. Its text has nothing of the content.
+#[derive(Debug)]
+pub(crate) enum Unsaved {
+    Unencrypted(Failure),
+    /// It has so many bytes.
+    TooLarge(usize),
+    Away(Away),
+    /// The API server's own words.
+    Refused(String),
+    /// Its Secret was deleted.
+    Gone,
+    /// Another program has written to the Secret of this name.
+    Changed(String),
+}
+
+impl fmt::Display for Unsaved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unencrypted(failure) => write!(f, "it cannot be encrypted: {}", failure.why),
+            Self::TooLarge(size) => {
+                write!(f, "it has {size} bytes, and a Secret holds less; use fewer leases with one login")
+            }
+            Self::Away(away) => away.fmt(f),
+            Self::Refused(why) => f.write_str(why),
+            Self::Gone => f.write_str("its Secret is gone"),
+            Self::Changed(name) => write!(f, "the Secret {name} was changed by another hand"),
+        }
+    }
+}
+
 /// Returns what a ciphertext that was not decrypted means. A role that is refused, and a policy that denies, are a person's
 /// mistake of a moment. What the handoff names is in use meanwhile.
 fn undecrypted(failure: Failure) -> Trouble {
@@ -98,14 +129,14 @@ fn undecrypted(failure: Failure) -> Trouble {
 
 impl Handoffs {
     /// # Errors
-    /// Says what is wrong with the server's settings.
+    /// The client's: a file of the server's settings cannot be used.
     pub(crate) fn new(
         settings: Settings,
         cluster: Arc<Cluster>,
         (vault, auth): (&VaultPlan, &AuthPlan),
         me: &str,
-    ) -> Result<Self, String> {
-        let client = Client::new(vault, auth).map_err(|failure| failure.why)?;
+    ) -> Result<Self, Failure> {
+        let client = Client::new(vault, auth)?;
         let server = server(vault.address.as_str(), vault.namespace.as_deref(), auth.namespace.as_deref());
         Ok(Self { settings, cluster, client, token: Shared::default(), server, me: me.to_owned() })
     }
@@ -260,8 +291,8 @@ impl Handoff {
     /// Writes the handoff, unless it is the same as the last write.
     ///
     /// # Errors
-    /// Says why the next leader may have to log in anew.
-    pub(crate) async fn save(&self, kept: &Kept) -> Result<(), String> {
+    /// [`Unsaved`]: the next leader may have to log in anew.
+    pub(crate) async fn save(&self, kept: &Kept) -> Result<(), Unsaved> {
         let plain = kept.to_bytes(&self.binding);
         let digest: [u8; 32] = Sha256::digest(&*plain).into();
         if *self.written.borrow() == Some(digest) {
@@ -270,12 +301,9 @@ impl Handoff {
         let encoded = Secret::from(STANDARD.encode(&*plain));
         drop(plain);
         let text = self.all.transit("encrypt", "plaintext", encoded, "ciphertext").await;
-        let text = text.map_err(|failure| format!("it cannot be encrypted: {}", failure.why))?;
+        let text = text.map_err(Unsaved::Unencrypted)?;
         if text.len() > MOST {
-            return Err(format!(
-                "it has {} bytes, and a Secret holds less; use fewer leases with one login",
-                text.len()
-            ));
+            return Err(Unsaved::TooLarge(text.len()));
         }
         let live = self.live.borrow().clone();
         let object = self.object(live.as_ref(), text.expose());
@@ -283,7 +311,7 @@ impl Handoff {
             Some(_) => self.all.cluster.send(Method::PUT, &self.path(), &object).await,
             None => self.all.cluster.send(Method::POST, &self.collection(), &object).await,
         };
-        let answer = answer.map_err(|away| away.to_string())?;
+        let answer = answer.map_err(Unsaved::Away)?;
         match answer.status {
             200..300 => {
                 *self.live.borrow_mut() = Some(answer.body);
@@ -293,13 +321,13 @@ impl Handoff {
             // Another program deleted it: the next try creates it.
             404 => {
                 *self.live.borrow_mut() = None;
-                Err("its Secret is gone".to_owned())
+                Err(Unsaved::Gone)
             }
             409 => {
                 self.look().await;
-                Err(format!("the Secret {} was changed by another hand", self.name))
+                Err(Unsaved::Changed(self.name.clone()))
             }
-            _ => Err(answer.words()),
+            _ => Err(Unsaved::Refused(answer.words())),
         }
     }
 

@@ -191,7 +191,8 @@ async fn rest(board: Rc<Board>) {
 fn handoffs(options: &Options, cluster: &Arc<Cluster>) -> Result<Option<Rc<Handoffs>>, String> {
     let (Some(settings), Some(auth)) = (&options.handoff, &options.auth) else { return Ok(None) };
     let server = (&options.vault, auth);
-    let handoffs = Handoffs::new(settings.clone(), Arc::clone(cluster), server, &options.me)?;
+    let handoffs = Handoffs::new(settings.clone(), Arc::clone(cluster), server, &options.me);
+    let handoffs = handoffs.map_err(|failure| failure.why)?;
     Ok(Some(Rc::new(handoffs)))
 }
 

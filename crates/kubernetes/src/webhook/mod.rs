@@ -23,6 +23,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 
 pub(crate) use options::{Flags, Options, Source, address};
+pub use review::NoReview;
 pub(crate) use routes::{Reply, text};
 pub(crate) use server::bind;
 
@@ -34,8 +35,8 @@ use routes::Webhook;
 /// Answers a review of the API server: bytes in, bytes out.
 ///
 /// # Errors
-/// Why the bytes are no review.
-pub fn review(bytes: &[u8], settings: &Settings) -> Result<Vec<u8>, String> {
+/// [`NoReview`] for other bytes.
+pub fn review(bytes: &[u8], settings: &Settings) -> Result<Vec<u8>, NoReview> {
     review::answer(bytes, settings).map(|answer| answer.body)
 }
 

@@ -1,5 +1,7 @@
 //! A review of the API server, and its answer: bytes in, bytes out, nothing else.
 
+use std::fmt;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
@@ -50,18 +52,39 @@ pub(super) struct Answer {
     pub(super) record: Record,
 }
 
+/// Why bytes are no review. Its text quotes nothing of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NoReview {
+    /// They are no JSON; with the parser's words.
+    NoJson(String),
+    /// They are an object of another kind or version.
+    AnotherKind,
+}
+
+impl fmt::Display for NoReview {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoJson(why) => write!(f, "the body is no JSON: {why}"),
+            Self::AnotherKind => {
+                f.write_str("the body is no AdmissionReview of admission.k8s.io/v1 or v1beta1")
+            }
+        }
+    }
+}
+
+impl std::error::Error for NoReview {}
+
 /// Answers a review.
 ///
 /// # Errors
-/// Why the bytes are no review.
-pub(super) fn answer(bytes: &[u8], settings: &Settings) -> Result<Answer, String> {
-    let review: Value =
-        serde_json::from_slice(bytes).map_err(|error| format!("the body is no JSON: {error}"))?;
+/// [`NoReview`] for other bytes.
+pub(super) fn answer(bytes: &[u8], settings: &Settings) -> Result<Answer, NoReview> {
+    let review: Value = serde_json::from_slice(bytes).map_err(|error| NoReview::NoJson(error.to_string()))?;
     let version = review["apiVersion"].as_str().unwrap_or_default();
     let request = &review["request"];
     let known = VERSIONS.contains(&version) && review["kind"] == "AdmissionReview";
     let Some(uid) = request["uid"].as_str().filter(|_| known) else {
-        return Err("the body is no AdmissionReview of admission.k8s.io/v1 or v1beta1".to_owned());
+        return Err(NoReview::AnotherKind);
     };
     let (mut response, record) = decide(request, uid, settings);
     response["uid"] = json!(uid);

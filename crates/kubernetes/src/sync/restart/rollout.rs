@@ -4,6 +4,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +14,7 @@ use serde_json::Value;
 use tokio::sync::Mutex;
 
 use super::{Progress, Readers, Stamp, Stamps, Which, Workload, covers, patch};
-use crate::cluster::Cluster;
+use crate::cluster::{Away, Cluster};
 
 /// The pause between two looks at a rollout.
 const LOOK: Duration = Duration::from_secs(1);
@@ -28,6 +29,44 @@ const PAGE: usize = 50;
 pub(crate) struct Restarter {
     cluster: Arc<Cluster>,
     lines: Rc<RefCell<BTreeMap<String, Rc<Line>>>>,
+}
+
+/// Why a workload is not restarted.
+#[derive(Debug)]
+enum Unrestarted {
+    Away(Away),
+    /// The API server's answer, which is not quoted.
+    Refused {
+        verb: &'static str,
+        kind: Workload,
+        status: u16,
+    },
+    /// Its rollout cannot go on.
+    Stuck(String),
+    /// Its rollout goes on for too long.
+    Endless,
+}
+
+impl fmt::Display for Unrestarted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Away(away) => away.fmt(f),
+            Self::Refused { verb, kind, status: 403 } => write!(
+                f,
+                "the API server does not let the controller {verb} it; grant get, list and patch on {} in apps",
+                kind.plural()
+            ),
+            Self::Refused { verb, status, .. } => write!(f, "the API server does not {verb} it ({status})"),
+            Self::Stuck(why) => f.write_str(why),
+            Self::Endless => f.write_str("its rollout does not end; see kubectl rollout status"),
+        }
+    }
+}
+
+impl From<Away> for Unrestarted {
+    fn from(away: Away) -> Self {
+        Self::Away(away)
+    }
 }
 
 /// The rollouts of one namespace.
@@ -87,7 +126,7 @@ impl Restarter {
         let line = self.line(&readers);
         tokio::time::sleep(wait).await;
         let mut failed = Vec::new();
-        for name in self.names(&readers).await? {
+        for name in self.names(&readers).await.map_err(|why| why.to_string())? {
             let turn = line.turn.lock().await;
             if let Err(why) = self.roll(&line, &readers, &name, &stamps).await {
                 failed.push(format!("the {} {name} is not restarted: {why}", readers.kind.name()));
@@ -98,7 +137,7 @@ impl Restarter {
     }
 
     /// Returns the names of the workloads that exist.
-    async fn names(&self, readers: &Readers) -> Result<Vec<String>, String> {
+    async fn names(&self, readers: &Readers) -> Result<Vec<String>, Unrestarted> {
         if let Which::Name(name) = &readers.which {
             return Ok(vec![name.clone()]);
         }
@@ -107,7 +146,7 @@ impl Restarter {
         let (mut names, mut next) = (Vec::new(), String::new());
         loop {
             let path = format!("{}?limit={PAGE}&labelSelector={query}&continue={next}", collection(readers));
-            let answer = self.cluster.get(&path).await.map_err(|away| away.to_string())?;
+            let answer = self.cluster.get(&path).await?;
             match answer.status {
                 200 => {}
                 // The list has changed too much to be continued.
@@ -115,7 +154,7 @@ impl Restarter {
                     (names, next) = (Vec::new(), String::new());
                     continue;
                 }
-                status => return Err(refused("list", readers.kind, status)),
+                status => return Err(Unrestarted::Refused { verb: "list", kind: readers.kind, status }),
             }
             let items = answer.body["items"].as_array().into_iter().flatten();
             names.extend(items.filter_map(|item| item["metadata"]["name"].as_str().map(str::to_owned)));
@@ -128,7 +167,13 @@ impl Restarter {
     }
 
     /// Restarts a workload, unless that was done for the same changes, and waits for the end of its rollout.
-    async fn roll(&self, line: &Line, readers: &Readers, name: &str, stamps: &Stamps) -> Result<(), String> {
+    async fn roll(
+        &self,
+        line: &Line,
+        readers: &Readers,
+        name: &str,
+        stamps: &Stamps,
+    ) -> Result<(), Unrestarted> {
         let (kind, path) = (readers.kind, format!("{}/{name}", collection(readers)));
         let place = (kind, name.to_owned());
         let Some(live) = self.read(&path, kind).await? else { return Ok(()) };
@@ -137,13 +182,13 @@ impl Restarter {
             let now =
                 humantime::format_rfc3339_seconds(std::time::SystemTime::UNIX_EPOCH + wall()).to_string();
             let change = patch(&live, &line.gathered(kind, &live, stamps), &now);
-            let answer = self.cluster.merge(&path, &change).await.map_err(|away| away.to_string())?;
+            let answer = self.cluster.merge(&path, &change).await?;
             match answer.status {
                 200..300 => {
                     tracing::info!(workload = %format!("{} {}/{name}", kind.name(), readers.namespace), "restarted")
                 }
                 404 => return Ok(()),
-                status => return Err(refused("patch", kind, status)),
+                status => return Err(Unrestarted::Refused { verb: "patch", kind, status }),
             }
             line.given_up.borrow_mut().remove(&place);
         }
@@ -158,24 +203,24 @@ impl Restarter {
                     line.given_up.borrow_mut().remove(&place);
                     return Ok(());
                 }
-                Progress::Stuck(why) => why,
+                Progress::Stuck(why) => Unrestarted::Stuck(why),
                 Progress::Running if clock::moment() < end => {
                     tokio::time::sleep(LOOK).await;
                     continue;
                 }
-                Progress::Running => "its rollout does not end; see kubectl rollout status".to_owned(),
+                Progress::Running => Unrestarted::Endless,
             };
             line.given_up.borrow_mut().insert(place);
             return Err(why);
         }
     }
 
-    async fn read(&self, path: &str, kind: Workload) -> Result<Option<Value>, String> {
-        let answer = self.cluster.get(path).await.map_err(|away| away.to_string())?;
+    async fn read(&self, path: &str, kind: Workload) -> Result<Option<Value>, Unrestarted> {
+        let answer = self.cluster.get(path).await?;
         match answer.status {
             200 => Ok(Some(answer.body)),
             404 => Ok(None),
-            status => Err(refused("get", kind, status)),
+            status => Err(Unrestarted::Refused { verb: "get", kind, status }),
         }
     }
 }
@@ -200,14 +245,4 @@ fn collection(readers: &Readers) -> String {
 
 fn wall() -> Duration {
     Duration::from_secs(u64::try_from(clock::now().wall).unwrap_or(0))
-}
-
-fn refused(verb: &str, kind: Workload, status: u16) -> String {
-    match status {
-        403 => format!(
-            "the API server does not let the controller {verb} it; grant get, list and patch on {} in apps",
-            kind.plural()
-        ),
-        status => format!("the API server does not {verb} it ({status})"),
-    }
 }

@@ -148,7 +148,7 @@ impl Run {
         self.saves.under_way = true;
         let (kept, generation) = (self.server.kept(self.engine.snapshot()), self.generation);
         self.under_way.push(Box::pin(async move {
-            let result = handoff.save(&kept).await;
+            let result = handoff.save(&kept).await.map_err(|why| why.to_string());
             Done::Saved { generation, result }
         }));
     }
