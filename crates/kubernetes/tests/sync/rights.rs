@@ -147,3 +147,45 @@ fn without_the_right_to_restart_the_secret_is_kept_and_the_object_says_which_rig
     });
     assert!(condition(&stage, "shop", "web", "Synced").is_some_and(|(state, _)| state == "True"));
 }
+
+/// The rights of manifests/kustomize/sync-by-namespace: the same rules, bound in named namespaces only.
+#[test]
+fn with_the_rights_of_named_namespaces_these_are_synced_and_one_more_as_soon_as_it_is_bound() {
+    if !api_server_possible() {
+        return;
+    }
+    let stage = Stage::start();
+    with_accounts(&stage);
+    let roles = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/leasehold-sync";
+    stage.api.ask("DELETE", roles, None).ok();
+    let mut binding = documents("manifests/kustomize/sync-by-namespace/rights.yaml").remove(0);
+    assert_eq!(binding["metadata"]["namespace"], "shop");
+    stage.api.create(&binding).ok();
+    stage.put("secret/data/web", &json!({"value": "one"}));
+    let role = json!({
+        "bound_service_account_names": ["web"], "bound_service_account_namespaces": ["shop", "other"],
+        "audience": "vault", "token_policies": "web", "token_ttl": "1h",
+    });
+    stage.vault.ask("POST", "auth/kubernetes/role/web", Some(role)).ok();
+    let controller = stage.controller(&["-vault.auth-method=none", "-watch-namespaces=other,shop"]);
+    let object = json!({
+        "auth": {"serviceAccount": "web", "role": "web"}, "data": {"value": {"secret": "secret/web#value"}},
+    });
+    for namespace in ["shop", "other"] {
+        make(&stage, namespace, "web", &object);
+    }
+    wait_until("the Secret", SOON, || value_of(&stage, "web", "value").as_deref() == Some("one"));
+    wait_until("the status", SOON, || {
+        condition(&stage, "shop", "web", "Synced").is_some_and(|(state, _)| state == "True")
+    });
+    let events = || stage.get("/api/v1/namespaces/shop/events").expect("a list").to_string();
+    wait_until("an event", SOON, || events().contains("wrote the Secret web"));
+    assert_eq!(secret(&stage, "other", "web"), None);
+    let log = controller.child.stderr();
+    let denied: Vec<&str> = log.lines().filter(|line| line.contains("forbidden")).collect();
+    assert!(!denied.is_empty() && denied.iter().all(|line| line.contains("other")), "{log}");
+
+    binding["metadata"]["namespace"] = json!("other");
+    stage.api.create(&binding).ok();
+    wait_until("the Secret of the other namespace", 2 * SOON, || secret(&stage, "other", "web").is_some());
+}

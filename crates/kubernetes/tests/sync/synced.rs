@@ -1,5 +1,8 @@
 //! SyncedSecrets: each namespace reads with its own accounts, and credentials have leases.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use rcgen::{KeyPair, PublicKeyData as _};
 use serde_json::{Value, json};
 
 use crate::stage::{SOON, Stage, documents, value};
@@ -137,6 +140,60 @@ fn an_account_of_the_namespace_reads_and_one_lease_serves_all_keys() {
     assert_eq!(secret(&stage, "shop", "web"), None);
     wait_until("the login to be given back", SOON, || stage.vault.requests("auth/token/revoke-self") == 1);
     controller.until_ready();
+}
+
+/// Whether a certificate is for this key: it holds the key's public half.
+fn belong_together(certificate: &str, key: &str) -> bool {
+    let key = KeyPair::from_pem(key).expect("a key in PKCS 8");
+    let body: String = certificate.lines().filter(|line| !line.starts_with('-')).collect();
+    let der = STANDARD.decode(body).expect("one certificate in PEM");
+    let public = key.der_bytes();
+    der.windows(public.len()).any(|window| window == public)
+}
+
+/// A certificate has an end and no renewal: the next one comes while the old one is good, with its own key at the same moment.
+#[test]
+fn a_certificate_is_replaced_with_its_key_before_it_ends() {
+    if !api_server_possible() {
+        return;
+    }
+    let stage = Stage::start();
+    with_accounts(&stage);
+    let post = |path: &str, body: Value| drop(stage.vault.ask("POST", path, Some(body)).ok());
+    post("sys/mounts/pki", json!({"type": "pki", "config": {"max_lease_ttl": "87600h"}}));
+    post(
+        "pki/root/generate/internal",
+        json!({"common_name": "Test authority", "key_type": "ec", "ttl": "87600h"}),
+    );
+    post("pki/roles/web", json!({"allow_any_name": true, "key_type": "ec", "key_bits": 256, "ttl": "1h"}));
+    let policy = "path \"pki/issue/web\" { capabilities = [\"create\", \"update\"] }";
+    stage.vault.ask("PUT", "sys/policies/acl/web", Some(json!({"policy": policy}))).ok();
+    let controller = stage.controller(&["-vault.auth-method=none"]);
+    let of = |field: &str| {
+        let call =
+            "pkiCert \"pki/issue/web\" \"common_name=web.shop\" \"ttl=30s\" \"private_key_format=pkcs8\"";
+        json!({"template": format!("{{{{ with {call} }}}}{{{{ .{field} }}}}{{{{ end }}}}")})
+    };
+    let spec = json!({
+        "auth": {"serviceAccount": "web", "role": "web"}, "target": {"type": "kubernetes.io/tls"},
+        "data": {"tls.crt": of("Cert"), "tls.key": of("Key"), "ca.crt": of("CA")},
+    });
+    make(&stage, "shop", "web", &spec);
+    let pair = || {
+        let live = secret(&stage, "shop", "web")?;
+        Some((value(&live, "tls.crt")?, value(&live, "tls.key")?))
+    };
+    let first = wait_for("the certificate", SOON, pair);
+    assert!(belong_together(&first.0, &first.1));
+    assert_eq!(stage.vault.requests("pki/issue/web"), 1, "one issue serves all keys");
+    let ready = || condition(&stage, "shop", "web", "Ready").map(|(state, _)| state);
+    wait_until("it to be usable", SOON, || ready().as_deref() == Some("True"));
+    let next = wait_for("another certificate", SOON, || {
+        assert_eq!(ready().as_deref(), Some("True"), "the old one is good until the next one is there");
+        pair().filter(|pair| pair.0 != first.0)
+    });
+    assert!(next.1 != first.1 && belong_together(&next.0, &next.1));
+    assert!(!controller.child.stderr().contains("expired"), "{}", controller.child.stderr());
 }
 
 #[test]

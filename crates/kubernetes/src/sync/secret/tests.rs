@@ -161,3 +161,24 @@ fn a_copy_of_a_secret_is_not_named_by_us() {
     assert!(is_named_by_us(&of(MANAGER)));
     assert!(!is_named_by_us(&of("kubectl-client-side-apply")) && !is_named_by_us(&stored(&json!({}))));
 }
+
+#[test]
+fn a_named_key_wins_over_a_whole_secret_and_an_earlier_one_over_a_later_one() {
+    let mut data: Data = [("user".to_owned(), Secret::from("named"))].into();
+    let first = r#"{"user": "first", "pass": "first", "gone": null}"#;
+    let second = r#"{"pass": "second", "gone": "second", "port": 5432, "tls": true, "hosts": {"a": [1]}}"#;
+    for (at, whole) in [first, second].into_iter().enumerate() {
+        put(&mut data, &of_all(at), &Secret::from(whole)).expect("a JSON object");
+    }
+    let expected = [
+        ("gone", "second"),
+        ("hosts", r#"{"a":[1]}"#),
+        ("pass", "first"),
+        ("port", "5432"),
+        ("tls", "true"),
+        ("user", "named"),
+    ];
+    assert_eq!(data, expected.map(|(key, value)| (key.to_owned(), Secret::from(value))).into());
+    let why = put(&mut data, &of_all(2), &Secret::from(r#"{"a/b": "c"}"#)).expect_err("no key of a Secret");
+    assert!(why.contains("spec.dataFrom[2]: the field \"a/b\""), "{why}");
+}
