@@ -312,6 +312,8 @@ fn a_handoff_that_may_not_be_decrypted_now_is_gone_on_from_later() {
     stage.api.ask("DELETE", &place("shop", "gone"), None).ok();
     wait_until("the object to be gone", SOON, || stage.get(&place("shop", "gone")).is_none());
     assert_eq!(stage.vault.requests("auth/kubernetes/login"), 1, "{}", second.child.stderr());
+    let said = || second.ask("/readyz").map(|(_, text)| text).unwrap_or_default();
+    assert!(said().contains(": the handoff cannot be read yet: "), "{}", said());
     stage.vault.ask("PUT", "sys/policies/acl/sync", Some(json!({"policy": policy}))).ok();
     second.until_ready();
     second.let_pass(&stage, 3, "secret/data/web");

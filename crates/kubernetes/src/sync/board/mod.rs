@@ -286,7 +286,13 @@ impl Board {
 
     /// Records whether there are credentials, or why there are none.
     pub(crate) fn credentials(&self, login: &str, trouble: Option<String>) {
-        self.state.borrow_mut().logins.entry(login.to_owned()).or_default().no_credentials = trouble;
+        let mut state = self.state.borrow_mut();
+        let login = state.logins.entry(login.to_owned()).or_default();
+        // An engine that waits for its handoff shows nothing yet.
+        if trouble.is_some() || login.away == login.no_credentials {
+            login.away.clone_from(&trouble);
+        }
+        login.no_credentials = trouble;
     }
 
     /// Drops a definition that is gone, with its series.
@@ -429,17 +435,14 @@ impl Board {
         if !state.leads {
             return None;
         }
-        drop(state);
-        if !self.knows_all() {
-            return Some("the definitions are not known yet".to_owned());
-        }
-        let state = self.state.borrow();
         let waiting = state.entries.values().filter(|entry| !entry.synced && entry.trouble.is_none()).count();
-        match (state.logins.values().find_map(|login| login.away.as_ref()), waiting) {
-            (_, 0) => None,
-            (Some(why), _) => Some(format!("{waiting} definitions are not synced yet: {why}")),
-            (None, _) => Some(format!("{waiting} definitions are not synced yet")),
-        }
+        let what = match (self.knows_all(), waiting) {
+            (true, 0) => return None,
+            (true, _) => format!("{waiting} definitions are not synced yet"),
+            (false, _) => "the definitions are not known yet".to_owned(),
+        };
+        let away = state.logins.values().find_map(|login| login.away.as_ref());
+        Some(away.map_or_else(|| what.clone(), |why| format!("{what}: {why}")))
     }
 }
 

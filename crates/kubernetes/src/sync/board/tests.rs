@@ -159,6 +159,19 @@ fn a_login_is_not_given_back_where_objects_with_it_cannot_be_listed() {
 }
 
 #[test]
+fn an_engine_that_waits_for_its_handoff_says_so_before_it_shows_anything() {
+    let scene = Scene::new();
+    let up = || scene.board.metrics().contains("leasehold_sync_server_up{login=\"the other\"} 1");
+    scene.board.lead();
+    scene.board.await_lists(BTreeSet::from([(None, None)]));
+    scene.board.credentials("the other", Some("the handoff cannot be read yet: denied".to_owned()));
+    let said = "the definitions are not known yet: the handoff cannot be read yet: denied";
+    assert!(scene.board.unready().as_deref() == Some(said) && !up());
+    scene.board.credentials("the other", None);
+    assert!(scene.board.unready().as_deref() == Some("the definitions are not known yet") && up());
+}
+
+#[test]
 fn what_was_never_good_has_nothing_that_is_kept() {
     let mut scene = Scene::new();
     scene.board.refuse(&scene.key, &Scene::refused(2));
