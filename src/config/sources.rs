@@ -1,18 +1,15 @@
-//! Gets the texts: from files, standard input and the environment. It is the only file of this room that touches
-//! the world.
+//! Gets the texts: from files, standard input and the environment.
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use super::exposed;
-use super::lasting;
-use super::layers::Setting;
-use super::plan::Plan;
-use super::problem::{Problem, Rejected, Severity, io_words};
-use super::read::{Inputs, Seen, Text, read};
-use super::yaml::MAX_BYTES;
+use leasehold_config::plan::Plan;
+use leasehold_config::problem::io_words;
+use leasehold_config::read::{Inputs, Seen, Text, read};
+use leasehold_config::{MAX_BYTES, Problem, Rejected, Setting, Severity, exposed, lasting};
+
 use crate::exit::Cause;
 
 /// The variable with a path, which is used if there is no `--config`.
