@@ -10,7 +10,8 @@
 //! ```
 //!
 //! Each step tells what it finds to a `desk`, takes the wrong part out and goes on, so that one run
-//! shows everything. Nothing here touches files or the environment: the agent's `sources` does, and gives them.
+//! shows everything. Nothing here touches files or the environment: the agent's `sources` does, and gives them. So the
+//! same code reads a configuration in a browser.
 
 pub mod accounts;
 mod check;
@@ -34,6 +35,7 @@ pub mod problem;
 pub mod read;
 pub mod references;
 mod relative;
+pub mod report;
 mod resolve;
 mod scalars;
 mod shape;
