@@ -1,4 +1,4 @@
-// Leasehold's renderer as WebAssembly. It takes a question and returns an answer; crates/playground/README.md says what is
+// Leasehold's renderer and its checks as WebAssembly. It takes a question and returns an answer; crates/playground/README.md says what is
 // in them. It has no imports, so it can reach nothing but its own memory.
 
 let compiled;
@@ -19,9 +19,9 @@ export async function render(question) {
     // What the instance holds may be half changed.
     instance = await WebAssembly.instantiate(compiled, {});
     return {
-      error: `the browser stopped the rendering (${trap.message})`,
-      hint: "make the template nest less; `leasehold render` has more room than a browser",
-      within: "template",
+      error: `the browser stopped the work (${trap.message})`,
+      hint: "make it nest less; the program `leasehold` has more room than a browser",
+      within: question.kind ?? "template",
     };
   }
 }

@@ -1,6 +1,6 @@
-// What people can begin with.
+// What people can begin with, by what they try.
 
-export const examples = [
+const templates = [
   {
     name: "A file of settings, from KV version 2",
     template: `{{- with secret "secret/data/web" }}
@@ -80,3 +80,131 @@ password={{ .Data.password }}
 `,
   },
 ];
+
+const yaml = [
+  {
+    name: "Files of a KV secret, in a pod",
+    yaml: `vault:
+  address: https://vault.example.com:8200
+auth:
+  method: kubernetes
+  role: web
+secrets_dir: /leasehold/secrets
+files:
+  # The value alone, without a newline.
+  - path: api-key
+    secret: secret/web#api_key
+  # As a template, which is the same text as for Vault Agent.
+  - path: app.env
+    template: |
+      {{ with secret "secret/web" -}}
+      {{ range $name, $value := .Data.data -}}
+      {{ $name }}={{ $value | toJSON }}
+      {{ end -}}
+      {{ end -}}
+`,
+  },
+  {
+    name: "Credentials of a database, and a reload after each change",
+    yaml: `vault:
+  address: https://vault.example.com:8200
+auth:
+  method: approle
+  role_id_file: /etc/leasehold/role-id
+  secret_id_file: /etc/leasehold/secret-id
+files:
+  - path: /run/app/database.json
+    mode: "0440"
+    template: |
+      {{ with secret "database/creds/app" }}{{ .Data | toJSON }}{{ end }}
+notify:
+  app:
+    pid_file: /run/app/app.pid
+    signal: HUP
+`,
+  },
+  {
+    name: "Mistakes, and what the page says of them",
+    yaml: `vault:
+  address: vault.example.com:8200
+auth:
+  method: kubernetes
+  role: web
+secrets_dir: /leasehold/secrets
+files:
+  - path: api-key
+    secrt: secret/web#api_key
+  - path: app.env
+    template: |
+      {{ with secret "secret/web" }}
+      {{ .Data.data.password | toJson }}
+      {{ end }}
+`,
+  },
+];
+
+const hcl = [
+  {
+    name: "Vault Agent with AppRole and a reload",
+    hcl: `vault {
+  address = "https://vault.example.com:8200"
+}
+
+auto_auth {
+  method "approle" {
+    config = {
+      role_id_file_path   = "/etc/vault/role-id"
+      secret_id_file_path = "/etc/vault/secret-id"
+    }
+  }
+}
+
+template {
+  destination = "/etc/nginx/tls/server.pem"
+  perms       = "0640"
+  contents    = <<EOT
+{{ with secret "secret/data/nginx" }}{{ .Data.data.certificate }}{{ end }}
+EOT
+  exec {
+    command = ["nginx", "-s", "reload"]
+  }
+}
+`,
+  },
+  {
+    name: "consul-template",
+    hcl: `vault {
+  address                = "https://vault.example.com:8200"
+  vault_agent_token_file = "/run/vault/token"
+}
+
+template {
+  destination = "/run/app/app.env"
+  contents    = "{{ with secret \\"kv/web\\" }}TOKEN={{ .Data.token }}{{ end }}\\n"
+}
+`,
+  },
+  {
+    name: "What Leasehold refuses",
+    hcl: `vault {
+  address         = "https://vault.example.com:8200"
+  tls_skip_verify = true
+}
+
+auto_auth {
+  method "kubernetes" {
+    config = {
+      role = "web"
+    }
+  }
+}
+
+template {
+  destination = "/run/app/app.env"
+  contents    = "{{ with secret \\"kv/web\\" }}TOKEN={{ .Data.token }}{{ end }}\\n"
+}
+`,
+  },
+];
+
+export const examples = { template: templates, yaml, hcl };

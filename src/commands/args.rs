@@ -11,9 +11,9 @@ use crate::commands::act::Act;
 use crate::commands::check::Shape;
 use crate::commands::completions::Shell;
 use crate::commands::new::{Method, Platform};
+use crate::commands::render::Missing;
 use crate::commands::status::Show;
 use crate::config;
-use crate::config::plan::MissingKey;
 
 /// Where the configuration comes from.
 #[derive(Debug, Clone, Args)]
@@ -206,8 +206,8 @@ pub struct RenderArgs {
     #[arg(long, value_name = "F")]
     pub secrets: Option<PathBuf>,
     /// What a missing key renders as.
-    #[arg(long, value_enum, default_value_t = MissingKey::Error)]
-    pub missing_key: MissingKey,
+    #[arg(long, value_enum, default_value_t = Missing::Error)]
+    pub missing_key: Missing,
     /// Opens an action instead of `{{`.
     #[arg(long, value_name = "X", default_value = "{{")]
     pub left_delimiter: String,

@@ -6,10 +6,10 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
-use super::output::{self, count, write_out};
+use super::output::{self, write_out};
 use crate::commands::args::CheckArgs;
-use crate::config::plan::Plan;
-use crate::config::{Problem, Rejected, Severity, Sources};
+use crate::config::report::{Checked, counts, problems};
+use crate::config::{Problem, Severity, Sources};
 use crate::exit::{Cause, Ending};
 use crate::observe::paint::{Paint, Palette};
 
@@ -21,9 +21,6 @@ pub enum Shape {
     /// A report for editors and CI: one object.
     Json,
 }
-
-/// The result of reading one configuration.
-type Checked = Result<(Plan, Vec<Problem>), Rejected>;
 
 /// Checks what the arguments name, or else the environment, and reports on standard output.
 ///
@@ -108,19 +105,6 @@ struct Json<'p> {
     problems: Vec<&'p Problem>,
 }
 
-fn problems(checked: &Checked) -> &[Problem] {
-    match checked {
-        Ok((_, notices)) => notices,
-        Err(rejected) => &rejected.problems,
-    }
-}
-
-/// Returns the number of errors and the number of warnings.
-fn counts(problems: &[Problem]) -> (usize, usize) {
-    let errors = problems.iter().filter(|problem| problem.severity == Severity::Error).count();
-    (errors, problems.len() - errors)
-}
-
 impl Report {
     fn write(&self, all: &[(String, Checked)], output: &mut dyn Write) -> Result<ExitCode, Ending> {
         let text = match self.shape {
@@ -168,19 +152,15 @@ impl Report {
     fn text(&self, name: &str, checked: &Checked) -> String {
         let shown = problems(checked).iter().map(|problem| output::painted(problem, self.palette) + "\n\n");
         let name = if name.is_empty() { String::new() } else { format!("{name}: ") };
-        let (errors, warnings) = counts(problems(checked));
-        let (good, summary) = match checked {
-            Ok((plan, _)) => {
-                let (files, notifiers) = (plan.files.len(), plan.notifiers.len());
-                let rest = [count(files, "file"), count(notifiers, "notifier"), count(warnings, "warning")];
-                (self.palette.paint(Paint::Good, "good") + ": ", rest.join(", "))
-            }
+        let mut counts = counts(checked);
+        let good = match checked {
+            Ok(_) => self.palette.paint(Paint::Good, "good") + ": ",
             Err(_) => {
-                let errors = self.palette.paint(Paint::Bad, &count(errors, "error"));
-                (String::new(), format!("{errors}, {}", count(warnings, "warning")))
+                counts[0] = self.palette.paint(Paint::Bad, &counts[0]);
+                String::new()
             }
         };
-        shown.collect::<String>() + &name + &good + &summary + "\n"
+        shown.collect::<String>() + &name + &good + &counts.join(", ") + "\n"
     }
 }
 

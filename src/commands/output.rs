@@ -6,6 +6,8 @@ use crate::config::problem::{Problem, Severity, io_words};
 use crate::exit::{Cause, Ending};
 use crate::observe::paint::{Paint, Palette};
 
+pub(super) use crate::config::report::count;
+
 /// Returns a problem with its place and its caret, in the colour of its severity.
 pub(super) fn painted(problem: &Problem, palette: Palette) -> String {
     let paint = match problem.severity {
@@ -19,11 +21,6 @@ pub(super) fn painted(problem: &Problem, palette: Palette) -> String {
         Some(before) => place + before + &palette.paint(paint, "^"),
         None => place + rest,
     }
-}
-
-/// Counts things: `1 file`, `2 files`.
-pub(super) fn count(number: usize, what: &str) -> String {
-    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }
 
 /// Writes a result to its end.

@@ -16,12 +16,33 @@ use crate::functions;
 use crate::render::{self, World};
 use crate::secret::Secret;
 use crate::template::value::Value;
-use crate::template::{Limits, Position, Template};
+use crate::template::{Limits, MissingKey, Position, Template};
 use crate::tree::Tree;
 use leasehold_base::given::{Given, spelled};
 
 /// The largest input that is read, bytes.
 const LARGEST_INPUT: u64 = 8 << 20;
+
+/// The rendering of a missing map key (Go's `missingkey`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Missing {
+    /// The rendering fails. This is our own default, because a `<no value>` in a password is worse.
+    Error,
+    /// `<no value>`, Go's default.
+    Default,
+    /// The zero value of the map's type.
+    Zero,
+}
+
+impl From<Missing> for MissingKey {
+    fn from(from: Missing) -> Self {
+        match from {
+            Missing::Error => Self::Error,
+            Missing::Default => Self::Default,
+            Missing::Zero => Self::Zero,
+        }
+    }
+}
 
 /// Renders the template of `args` to standard output: all of it, or nothing.
 ///

@@ -1,53 +1,8 @@
-//! Configuration: what people type, made into a [`plan::Plan`] that is valid and immutable, or
-//! into every problem at once, each with its place and what to do about it.
-//!
-//! ```text
-//! sources ── texts ─▶ document ── value, marks ─▶ layers ─▶ shape ─▶ file ─▶ check ─▶ plan
-//! (files, stdin,      (YAML: limits,              (merge,   (keys:   (typed)  (what belongs
-//!  environment)        places, duplicates)         env)      table)            together)
-//!                 └─▶ foreign ── value, places ─▶
-//!                     (Vault Agent, consul-template, envconsul: HCL 1 or its JSON form)
-//! ```
-//!
-//! Each step tells what it finds to a `desk`, takes the wrong part out and goes on, so that one run
-//! shows everything. Only `sources` touches files and the environment; the rest is given them.
+//! Configuration: everything of `leasehold-config`, which reads texts, and [`Sources`], which gets these texts from
+//! files, standard input and the environment.
 
-pub(crate) mod accounts;
-mod check;
-mod defaults;
-mod desk;
-mod digest;
-mod document;
-mod excerpt;
-mod exposed;
-mod file;
-pub mod foreign;
-pub mod keypath;
-pub mod keys;
-mod lasting;
-mod layers;
-mod mark;
-mod places;
-pub mod plan;
-pub mod policy;
-pub mod problem;
-pub mod read;
-pub mod references;
-mod relative;
-mod resolve;
-mod scalars;
-mod shape;
 mod sources;
-#[cfg(test)]
-mod tests;
-mod value;
-mod writes;
-mod yaml;
-mod yaml_error;
 
-pub use layers::Setting;
-pub use problem::{Problem, Rejected, Severity};
-pub use scalars::deadline;
+pub use leasehold_config::*;
 pub(crate) use sources::read_file;
 pub use sources::{Sources, folder, load};
-pub use yaml::{MAX_BYTES, MAX_DEPTH};

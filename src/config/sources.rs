@@ -1,18 +1,15 @@
-//! Gets the texts: from files, standard input and the environment. It is the only file of this room that touches
-//! the world.
+//! Gets the texts: from files, standard input and the environment.
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use super::exposed;
-use super::lasting;
-use super::layers::Setting;
-use super::plan::Plan;
-use super::problem::{Problem, Rejected, Severity, io_words};
-use super::read::{Inputs, Seen, Text, read};
-use super::yaml::MAX_BYTES;
+use leasehold_config::plan::Plan;
+use leasehold_config::problem::io_words;
+use leasehold_config::read::{Inputs, Seen, Text, read};
+use leasehold_config::{MAX_BYTES, Problem, Rejected, Setting, Severity, exposed, lasting};
+
 use crate::exit::Cause;
 
 /// The variable with a path, which is used if there is no `--config`.
@@ -279,7 +276,7 @@ fn is_in_memory(path: &Path) -> Option<bool> {
     Some([TMPFS, RAMFS].contains(&(rustix::fs::statfs(path).ok()?.f_type as u32)))
 }
 
-/// Returns the path that a path leads to, and its mode.
+/// Returns what is behind a path.
 fn seen(path: &Path) -> Option<exposed::Seen> {
     let real = path.canonicalize().ok()?;
     let metadata = real.metadata().ok()?;

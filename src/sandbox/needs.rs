@@ -5,7 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use leasehold_stores::Kind;
+use leasehold_stores::{self as stores, Kind};
 use url::Url;
 
 use crate::config::plan::{
@@ -184,7 +184,7 @@ impl Needs {
             self.file(&file);
         }
         if let AuthMethod::Cloud { proof, .. } = method {
-            let cloud = proof.needs(env);
+            let cloud = stores::login::needs(proof, env);
             cloud.read.iter().for_each(|path| self.file(path));
             self.connect.insert(DNS);
             self.connect.extend(cloud.ports);
@@ -192,7 +192,7 @@ impl Needs {
     }
 
     fn store(&mut self, kind: &Kind, env: &dyn Fn(&str) -> Option<OsString>) {
-        let store = kind.needs(env);
+        let store = stores::needs(kind, env);
         match kind {
             Kind::Files { dir } => self.folder(dir),
             _ => store.read.iter().for_each(|path| self.file(path)),

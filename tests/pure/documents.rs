@@ -292,7 +292,8 @@ fn every_dependency_is_named_with_what_it_is_for_and_all_are_counted() {
         .collect();
     named.sort_unstable();
 
-    let crates = ["base", "core", "http", "stores", "template", "vault"].map(|name| format!("crates/{name}"));
+    let crates = ["base", "config", "core", "http", "settings", "stores", "template", "vault"]
+        .map(|name| format!("crates/{name}"));
     let crates = std::iter::once(String::new()).chain(crates);
     let used: BTreeSet<String> = crates.flat_map(|package| dependencies(&package)).collect();
     assert_eq!(named, Vec::from_iter(&used), "the table of ARCHITECTURE.md and the manifests of the binary");

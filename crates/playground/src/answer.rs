@@ -7,9 +7,12 @@ use leasehold_base::tree::Tree;
 use leasehold_template::host::Request;
 use leasehold_template::{ExecError, ParseError, Position, Secret, advice};
 
-/// The output, or why there is none.
+use crate::configuration::Report;
+
+/// The output, or why there is none; or what is known of a configuration.
 pub(crate) enum Answer {
     Rendered(Secret),
+    Checked(Box<Report>),
     Failed(Failure),
 }
 
@@ -73,8 +76,8 @@ impl Answer {
 
     /// The page itself is at fault.
     pub(crate) fn of_the_page() -> Self {
-        let what = "the template and its secrets have too many characters or are not Unicode".to_owned();
-        let hint = "make them smaller, or use `leasehold render`".to_owned();
+        let what = "what is to be tried has too many characters or is not Unicode".to_owned();
+        let hint = "make it smaller, or use the program `leasehold`".to_owned();
         Self::Failed(Failure { within: "template", what, hint, place: None })
     }
 
@@ -84,6 +87,7 @@ impl Answer {
                 Some(_) => Tree::map([("output", Tree::Text(bytes.clone()))]),
                 None => Tree::map([("base64", Tree::text(STANDARD.encode(bytes.expose())))]),
             },
+            Self::Checked(report) => report.to_tree(),
             Self::Failed(failure) => failure.to_tree(),
         };
         tree.to_json().to_vec()
@@ -92,7 +96,6 @@ impl Answer {
 
 impl Failure {
     fn to_tree(&self) -> Tree {
-        let number = |number: usize| Tree::Number(Secret::from(number.to_string()));
         let mut pairs = vec![
             ("error", Tree::text(self.what.as_str())),
             ("hint", Tree::text(self.hint.as_str())),
@@ -103,6 +106,10 @@ impl Failure {
         }
         Tree::map(pairs)
     }
+}
+
+pub(crate) fn number(number: usize) -> Tree {
+    Tree::Number(Secret::from(number.to_string()))
 }
 
 #[allow(clippy::unnecessary_wraps, reason = "an error may have no place")]

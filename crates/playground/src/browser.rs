@@ -9,7 +9,7 @@ use leasehold_template::{Secret, advice};
 use sha2::{Digest, Sha256};
 
 use crate::answer::Answer;
-use crate::question::Question;
+use crate::question::Template;
 
 pub(crate) struct Browser<'q> {
     given: &'q Given,
@@ -29,7 +29,7 @@ enum Missing {
 }
 
 impl<'q> Browser<'q> {
-    pub(crate) fn new(given: &'q Given, question: &'q Question) -> Self {
+    pub(crate) fn new(given: &'q Given, question: &'q Template) -> Self {
         let variables = question.variables.as_ref().map(|lines| variables(lines.expose()));
         let (now, seed) = (question.now, &question.seed);
         Self { given, variables, now, seed, drawn: 0, used: Vec::new(), missing: None }

@@ -2,6 +2,7 @@
 
 mod answer;
 mod browser;
+mod configuration;
 mod question;
 #[cfg(target_family = "wasm")]
 mod wasm;
@@ -17,13 +18,20 @@ use question::Question;
 /// What the template is called in its errors, as `leasehold render --template -` calls it.
 const NAME: &str = "template";
 
-/// Renders what `question` asks, and returns the answer. Both are JSON; the README says what is in them.
+/// Renders or checks what `question` asks, and returns the answer. Both are JSON; the README says what is in them.
 #[must_use]
 pub fn answer(question: &[u8]) -> Vec<u8> {
-    Question::read(question).map_or_else(Answer::of_the_page, |question| render(&question)).to_json()
+    let answer = match Question::read(question) {
+        Some(Question::Template(template)) => render(&template),
+        Some(Question::Configuration(language, text)) => {
+            Answer::Checked(Box::new(configuration::report(language, &text)))
+        }
+        None => Answer::of_the_page(),
+    };
+    answer.to_json()
 }
 
-fn render(question: &Question) -> Answer {
+fn render(question: &question::Template) -> Answer {
     let text = question.template.expose();
     let delimiters = Some((question.left.as_str(), question.right.as_str()));
     let template = match Template::parse(NAME, text, delimiters, functions::all()) {

@@ -4,8 +4,18 @@ use leasehold_base::tree::Tree;
 use leasehold_template::host::WallTime;
 use leasehold_template::{MissingKey, Secret};
 
+use crate::configuration::Language;
+
+/// What the page asks.
+pub(crate) enum Question {
+    /// What a template renders to.
+    Template(Template),
+    /// What is wrong with a configuration, and what it means.
+    Configuration(Language, Secret),
+}
+
 /// A template with all that it may see.
-pub(crate) struct Question {
+pub(crate) struct Template {
     pub(crate) template: Secret,
     pub(crate) secrets: Secret,
     pub(crate) left: String,
@@ -22,6 +32,17 @@ impl Question {
     /// Reads a question; `None` if the page did not write it.
     pub(crate) fn read(json: &[u8]) -> Option<Self> {
         let tree = Tree::from_json(json).ok()?;
+        let language = match tree.get("kind").and_then(Tree::as_str) {
+            Some("yaml") => Language::Yaml,
+            Some("hcl") => Language::Hcl,
+            _ => return Template::of(&tree).map(Self::Template),
+        };
+        Some(Self::Configuration(language, tree.get("configuration")?.as_text()?.clone()))
+    }
+}
+
+impl Template {
+    fn of(tree: &Tree) -> Option<Self> {
         let text = |key: &str| tree.get(key).and_then(Tree::as_text).cloned().unwrap_or_default();
         let word = |key: &str| text(key).expose_str().unwrap_or_default().to_owned();
         let missing_key = match word("missing_key").as_str() {

@@ -24,7 +24,6 @@ mod needs;
 mod oauth;
 #[cfg(feature = "clouds")]
 mod rest;
-mod settings;
 #[cfg(feature = "clouds")]
 mod times;
 #[cfg(feature = "clouds")]
@@ -36,13 +35,13 @@ use leasehold_base::failure::{Failure, FailureKind};
 use leasehold_base::request::{Request, Verb};
 use leasehold_base::response::Response;
 use leasehold_base::secret::Secret;
+use leasehold_settings::stores as settings;
 
 pub use answer::MOST_BYTES;
 #[cfg(feature = "clouds")]
 pub use aws::partition as aws_partition;
-#[cfg(feature = "clouds")]
-pub use settings::{Aws, Azure, AzureIdentity, Google};
-pub use settings::{Kind, ManagedIdentity, Needs, Settings};
+pub use needs::{Needs, needs};
+pub use settings::{Aws, Azure, AzureIdentity, Google, Kind, ManagedIdentity, Settings};
 
 use environment::Environment;
 use files::Files;
@@ -63,6 +62,9 @@ pub enum Store {
     /// Google Secret Manager.
     #[cfg(feature = "clouds")]
     Google(Box<google::Google>),
+    /// A store of a cloud. The configuration refuses it in a build without them.
+    #[cfg(not(feature = "clouds"))]
+    Absent(&'static str),
 }
 
 impl Store {
@@ -78,6 +80,8 @@ impl Store {
             Kind::Azure(settings) => Self::Azure(Box::new(azure::Azure::new(settings, environment))),
             #[cfg(feature = "clouds")]
             Kind::Google(settings) => Self::Google(Box::new(google::Google::new(settings, environment))),
+            #[cfg(not(feature = "clouds"))]
+            Kind::Aws(_) | Kind::Azure(_) | Kind::Google(_) => Self::Absent(settings.kind.name()),
         }
     }
 
@@ -96,6 +100,10 @@ impl Store {
             (_, Self::Azure(store)) => store.ask(request.verb, name, request).await,
             #[cfg(feature = "clouds")]
             (_, Self::Google(store)) => store.ask(request.verb, name, request).await,
+            #[cfg(not(feature = "clouds"))]
+            (_, Self::Absent(kind)) => {
+                Err(Failure::new(FailureKind::Rejected, format!("this program asks no {kind}")))
+            }
             (Verb::Write, _) => {
                 let why = format!("{} can be read and listed, and not written to", self.words());
                 Err(Failure::new(FailureKind::Rejected, why))
@@ -123,6 +131,8 @@ impl Store {
             Self::Azure(_) => "Azure Key Vault",
             #[cfg(feature = "clouds")]
             Self::Google(_) => "Google Secret Manager",
+            #[cfg(not(feature = "clouds"))]
+            Self::Absent(kind) => kind,
         }
     }
 }

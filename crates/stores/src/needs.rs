@@ -1,23 +1,34 @@
 //! What a store needs of the machine. The sandbox has to know it before the store is asked.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
+use std::path::PathBuf;
 
-use crate::settings::{Kind, Needs};
+use crate::Kind;
 
-impl Kind {
-    /// Returns the files and the ports that the store needs under this environment.
-    #[must_use]
-    #[cfg_attr(not(feature = "clouds"), expect(unused_variables, reason = "only the clouds look at it"))]
-    pub fn needs(&self, environment: &dyn Fn(&str) -> Option<OsString>) -> Needs {
-        match self {
-            Self::Environment { .. } => Needs::default(),
-            Self::Files { dir } => Needs { read: [dir.clone()].into(), ..Needs::default() },
-            #[cfg(feature = "clouds")]
-            Self::Aws(settings) => crate::aws::needs(settings, environment),
-            #[cfg(feature = "clouds")]
-            Self::Azure(settings) => crate::azure::needs(settings, environment),
-            #[cfg(feature = "clouds")]
-            Self::Google(settings) => crate::google::needs(settings, environment),
-        }
+/// What a store needs of the machine, for the sandbox.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// Files, and folders, that are read.
+    pub read: BTreeSet<PathBuf>,
+    /// TCP ports that are connected to.
+    pub ports: BTreeSet<u16>,
+}
+
+/// Returns the files and the ports that a store needs under this environment.
+#[must_use]
+#[cfg_attr(not(feature = "clouds"), expect(unused_variables, reason = "only the clouds look at it"))]
+pub fn needs(kind: &Kind, environment: &dyn Fn(&str) -> Option<OsString>) -> Needs {
+    match kind {
+        Kind::Environment { .. } => Needs::default(),
+        Kind::Files { dir } => Needs { read: [dir.clone()].into(), ..Needs::default() },
+        #[cfg(feature = "clouds")]
+        Kind::Aws(settings) => crate::aws::needs(settings, environment),
+        #[cfg(feature = "clouds")]
+        Kind::Azure(settings) => crate::azure::needs(settings, environment),
+        #[cfg(feature = "clouds")]
+        Kind::Google(settings) => crate::google::needs(settings, environment),
+        #[cfg(not(feature = "clouds"))]
+        Kind::Aws(_) | Kind::Azure(_) | Kind::Google(_) => Needs::default(),
     }
 }

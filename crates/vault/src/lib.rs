@@ -22,7 +22,6 @@ mod connections;
 mod endpoint;
 mod login;
 mod message;
-pub mod settings;
 mod tls;
 mod traffic;
 mod transport;
@@ -32,6 +31,8 @@ pub mod validity;
 mod wrap;
 
 use leasehold_http::{body, files};
+
+pub use leasehold_settings::vault as settings;
 
 pub use leasehold_http::files::{credential_in, read as read_file};
 pub use leasehold_http::tls::certificates;

@@ -22,7 +22,7 @@ pub(crate) struct File {
 pub(crate) fn files() -> Vec<File> {
     let mut files = Vec::new();
     collect(&repository().join("src"), "", &mut files);
-    for name in ["base", "core", "http", "stores", "template", "vault"] {
+    for name in ["base", "config", "core", "http", "settings", "stores", "template", "vault"] {
         collect(&repository().join("crates").join(name).join("src"), &format!("{name}/"), &mut files);
     }
     files.sort_by(|a, b| a.path.cmp(&b.path));

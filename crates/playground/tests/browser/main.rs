@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests measure real time and write their own files")]
 
 mod chromium;
+mod configurations;
 mod corpus;
 mod page;
 mod site;

@@ -9,17 +9,17 @@ use crate::possible;
 use crate::site::{Server, built};
 
 /// The page, opened. The server ends with the tuple.
-fn page() -> (Server, Chromium) {
+pub(crate) fn page() -> (Server, Chromium) {
     let (server, mut browser) = (Server::start(), Chromium::start());
     browser.open(&format!("{}playground/index.html", server.origin));
     (server, browser)
 }
 
-const STATUS: &str = "document.getElementById('status').textContent";
+pub(crate) const STATUS: &str = "document.getElementById('status').textContent";
 const FOCUS: &str = "document.activeElement.id || document.activeElement.tagName.toLowerCase()";
 
 /// Replaces what is in the field that has the focus, as a person at a keyboard does.
-fn type_over(browser: &mut Chromium, text: &str) {
+pub(crate) fn type_over(browser: &mut Chromium, text: &str) {
     browser.evaluate("document.activeElement.select()");
     browser.call("Input.insertText", json!({"text": text}));
 }
@@ -34,11 +34,11 @@ fn a_template_is_tried_with_the_keyboard_alone_and_a_mistake_is_shown_with_its_p
     assert_eq!(first, "\nDATABASE_URL=postgres://web:correct horse@db.example/web\nLOG_LEVEL=debug\n");
 
     let mut order = Vec::new();
-    for _ in 0..5 {
+    for _ in 0..6 {
         browser.press("Tab", 9);
         order.push(browser.evaluate(FOCUS).as_str().unwrap_or_default().to_owned());
     }
-    assert_eq!(order, ["example", "template", "secrets", "summary", "output"]);
+    assert_eq!(order, ["kind-template", "example", "template", "secrets", "summary", "output"]);
 
     browser.evaluate("document.getElementById('template').focus()");
     type_over(&mut browser, "a\n{{ with secret \"kv/web\" }}\n  ü{{ .Data.usr }}{{ end }}");
@@ -50,13 +50,13 @@ fn a_template_is_tried_with_the_keyboard_alone_and_a_mistake_is_shown_with_its_p
     browser.wait_for(&format!("{STATUS}.includes('line 3')"));
     let said = "Not rendered. Template, line 3, column 12: at <.Data.usr>: map has no entry for key \"usr\"";
     assert_eq!(browser.evaluate(STATUS), said);
-    let hint = browser.evaluate("document.getElementById('hint').textContent");
+    let hint = browser.evaluate("document.querySelector('#problems li p:nth-of-type(2)').textContent");
     assert_eq!(hint, "What to do: did you mean `user`?");
 
     // From the secrets past the summary to the button, which leads to the place.
     browser.press("Tab", 9);
     browser.press("Tab", 9);
-    assert_eq!(browser.evaluate(FOCUS), "go");
+    assert_eq!(browser.evaluate(FOCUS), "go-1");
     browser.press("Enter", 13);
     assert_eq!(browser.evaluate(FOCUS), "template");
     let rest = "document.activeElement.value.slice(document.activeElement.selectionStart)";
@@ -148,16 +148,40 @@ fn every_control_has_a_name_and_what_changes_is_announced() {
         return;
     }
     let (_server, mut browser) = page();
-    browser.evaluate("document.querySelector('details').open = true");
+    assert!(
+        names(&mut browser).iter().any(|(_, name)| name == "What comes out"),
+        "the output can be scrolled"
+    );
+    // All fields at once, with a problem.
+    let show = "document.querySelector('details').open = true; \
+                document.querySelectorAll('[data-kind]').forEach((part) => { part.hidden = false; })";
+    browser.evaluate(show);
+    browser.evaluate("document.getElementById('template').focus()");
+    type_over(&mut browser, "{{ .a");
+    browser.wait_for("document.getElementById('go-1')");
     let names = names(&mut browser);
     let controls: Vec<&(String, String)> = names.iter().filter(|(role, _)| role != "RootWebArea").collect();
     assert!(controls.len() >= 8, "{names:?}");
     assert!(controls.iter().all(|(_, name)| !name.is_empty()), "{names:?}");
-    for name in
-        ["Example", "Template", "Secrets", "Environment", "Left delimiter", "A missing key", "What comes out"]
-    {
+    for name in [
+        "a template",
+        "a leasehold.yaml",
+        "an agent.hcl",
+        "Example",
+        "Template",
+        "Secrets",
+        "Environment",
+        "Left delimiter",
+        "A missing key",
+        "leasehold.yaml",
+        "agent.hcl",
+    ] {
         assert!(names.iter().any(|(_, it)| it == name), "{name}: {names:?}");
     }
+    let button = names.iter().find(|(role, _)| role == "button").map(|(_, name)| name.as_str());
+    assert_eq!(button, Some("Go to the place, line 1, column 6"));
+    assert!(names.iter().all(|(_, name)| name != "What comes out"), "nothing came out: {names:?}");
+    assert_eq!(browser.evaluate("document.querySelector('fieldset legend').textContent"), "What to try");
     assert_eq!(browser.evaluate("document.getElementById('status').getAttribute('role')"), "status");
 }
 
@@ -176,12 +200,25 @@ fn every_text_can_be_read_in_the_light_and_in_the_dark() {
         return;
     }
     let (_server, mut browser) = page();
+    browser.evaluate("document.getElementById('template').focus()");
+    type_over(&mut browser, "{{ .a");
+    browser.wait_for("document.getElementById('go-1')");
     let mut papers = Vec::new();
     for scheme in ["light", "dark"] {
         let feature = json!([{"name": "prefers-color-scheme", "value": scheme}]);
         browser.call("Emulation.setEmulatedMedia", json!({"features": feature}));
         papers.push(browser.evaluate("getComputedStyle(document.body).backgroundColor"));
-        for element in ["body", "#template", "#output", "small", "footer", "#error-text", "button"] {
+        for element in [
+            "body",
+            "#template",
+            "#output",
+            "small",
+            "footer",
+            ".what.error",
+            "#problems pre",
+            "button",
+            "legend",
+        ] {
             let contrast = browser.evaluate(&format!("({CONTRAST})('{element}')"));
             // What level AA asks of small text.
             assert!(contrast.as_f64().is_some_and(|ratio| ratio >= 4.5), "{scheme} {element}: {contrast}");

@@ -27,7 +27,8 @@ use url::Url;
 
 use crate::answer;
 use crate::http::{Answer, Call, Http, said};
-use crate::settings::{self, Needs};
+use crate::needs::Needs;
+use crate::settings;
 use crate::variables::Variables;
 use credentials::Credentials;
 use errors::{Complaint, common, element, has_ended, is_of_action, is_unknown};

@@ -22,8 +22,9 @@ use url::Url;
 use crate::answer;
 use crate::http::{Answer, Call, Http, place, said};
 use crate::kept::{Fresh, Kept};
+use crate::needs::Needs;
 use crate::rest::{self, Page};
-use crate::settings::{self, AzureIdentity, Needs};
+use crate::settings::{self, AzureIdentity};
 use crate::variables::Variables;
 use identity::Identity;
 

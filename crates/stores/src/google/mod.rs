@@ -24,8 +24,9 @@ use url::Url;
 
 use crate::answer;
 use crate::http::{Answer, Http, said};
+use crate::needs::Needs;
 use crate::rest::{self, Page};
-use crate::settings::{self, Needs};
+use crate::settings;
 use crate::variables::Variables;
 use identity::Identity;
 

@@ -12,7 +12,8 @@ use leasehold_base::tree::Tree;
 use super::{Issuer, Proof, Signer};
 use crate::azure::{self, Asker, Challenge};
 use crate::http::Http;
-use crate::settings::{AzureIdentity, ManagedIdentity, Needs};
+use crate::needs::Needs;
+use crate::settings::{AzureIdentity, ManagedIdentity};
 use crate::variables::Variables;
 use crate::{aws, google};
 
