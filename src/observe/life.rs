@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::readiness::{self, ago, plural};
 use crate::core::action::Level;
 use crate::core::view::{Health, Outlook, TroubledFile};
+use leasehold_base::gather::Gather as _;
 use leasehold_base::time::Moment;
 
 /// The time after which a trouble that stays is logged again.
@@ -121,7 +122,7 @@ impl Life {
     fn ends(&mut self, outlook: &Outlook) -> Vec<Line> {
         let over = outlook.troubled.iter().filter(|one| matches!(one.health, Health::Expired(_)));
         let over: Vec<&TroubledFile> = over.collect();
-        let names: BTreeSet<&str> = over.iter().map(|one| one.name.as_str()).collect();
+        let names: BTreeSet<&str> = over.iter().map(|one| one.name.as_str()).gather();
         self.expired.retain(|name| names.contains(name.as_str()));
         let new = over.into_iter().filter(|one| self.expired.insert(one.name.clone()));
         let why = |one: &TroubledFile| match (&one.error, readiness::login_clause(outlook), &outlook.outage) {
@@ -158,7 +159,7 @@ impl Life {
     fn stays(&mut self, outlook: &Outlook) -> Vec<Line> {
         let now = outlook.now;
         let troubles = troubles(outlook);
-        let keys: BTreeSet<&str> = troubles.iter().map(|one| one.key.as_str()).collect();
+        let keys: BTreeSet<&str> = troubles.iter().map(|one| one.key.as_str()).gather();
         self.lasting.retain(|key, _| keys.contains(key.as_str()));
         let mut lines = Vec::new();
         for Trouble { key, since, level, what, why, failures } in troubles {

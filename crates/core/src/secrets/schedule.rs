@@ -63,10 +63,8 @@ impl Engine {
             (Some(lease), _) => lease.next(draw),
             (None, Some(_)) => (NextAction::Replace, Moment::new(Duration::MAX)),
             (None, None) => {
-                let beat = match node.reads {
-                    0 => self.first_look(refresh, held.read, draw),
-                    _ => self.beat(refresh, held.read),
-                };
+                let own = node.reads > 0;
+                let beat = self.beat(refresh, if own { held.read } else { now.moment });
                 refresh::next(held.life, held.read, (refresh, beat), node.outstanding, draw)
             }
         };
@@ -80,15 +78,9 @@ impl Engine {
         self.set_step(id, Step::Waiting { what: next.0, at: next.1, op });
     }
 
-    /// Returns when to poll what an earlier run read. Its polls that found no change were not written down. So the server
-    /// may not have been asked for as long as nothing ran, and what is older than `refresh` is read soon after the start.
-    fn first_look(&self, refresh: Duration, read: Moment, draw: f64) -> Moment {
-        let now = self.now.moment;
-        let beat = self.beat(refresh, read);
-        if read.after(refresh) > now { beat } else { now.after(refresh.min(IN_TIME).mul_f64(draw)) }
-    }
-
-    /// Returns when this pod next polls what it polls every `refresh`, given its last read.
+    /// Returns when this pod next polls what it polls every `refresh`, given its last read. The polls of an earlier run
+    /// that found no change were not written down. So its values may be older than they seem, but reading all of them at
+    /// a start would make a thousand pods that restart together meet at the server.
     fn beat(&self, refresh: Duration, read: Moment) -> Moment {
         self.dice.beat(read.after(Duration::from_nanos(1)), refresh, number("look"))
     }

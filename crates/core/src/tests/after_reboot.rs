@@ -1,9 +1,8 @@
-//! What an earlier run or boot left: the times of another boot mean nothing until the server has answered, and a value may have
-//! changed while nothing ran.
+//! What an earlier boot left: its times mean nothing until the server has answered.
 
 use std::time::Duration;
 
-use super::hand::{Hand, denied, kv, leased, policy, settled, settled_by};
+use super::hand::{Hand, denied, leased, policy, settled};
 use crate::interface::action::{Action, Question};
 use crate::interface::event::{Event, Granted};
 use crate::interface::ids::{LeaseId, SecretId, TokenId};
@@ -212,44 +211,4 @@ fn refusals_of_another_boot_count_from_the_first_start_of_this_one() {
     while !next.sleep().contains(&Action::Ask(Question::LogIn(TokenId(1)))) {
         assert!(next.millis < killed + 120_000, "it waits as if it had been refused just now");
     }
-}
-
-/// Returns after which time a run that goes on polls a value, which the run before read `age` ago and which its file polls
-/// every five minutes.
-fn polled_after(age: Duration) -> Duration {
-    let minutes = |mut policy: Policy| {
-        policy.files[0].refresh = Duration::from_secs(300);
-        policy
-    };
-    let before = settled_by(minutes(policy(Mode::Daemon, 1)), kv(true));
-    let mut hand = Hand::new(minutes(policy(Mode::Daemon, 1)));
-    hand.millis = before.millis + u64::try_from(age.as_millis()).expect("small");
-    let begin = hand.millis;
-    hand.give(Event::Start { kept: Some(before.engine.snapshot()), rebooted: false });
-    hand.rendered(0, "secret/web");
-    hand.published(1, &[]);
-    loop {
-        let seen = hand.sleep();
-        if seen.iter().any(|action| matches!(action, Action::Ask(Question::Read { .. }))) {
-            break;
-        }
-        if seen.contains(&Action::Ask(Question::LookUp(TokenId(1)))) {
-            let sent = hand.now().moment;
-            let result = Ok(Hand::facts(1, 3600));
-            hand.give(Event::LookedUp { token: TokenId(1), sent, result });
-        }
-    }
-    Duration::from_millis(hand.millis - begin)
-}
-
-/// A container waits for up to five minutes to be started again after a crash, and nothing polls meanwhile.
-#[test]
-fn what_is_older_than_its_refresh_at_a_start_is_read_soon() {
-    for age in [301, 900, 1800] {
-        let after = polled_after(Duration::from_secs(age));
-        assert!(after <= Duration::from_secs(31), "{age} s old: {after:?}");
-    }
-    // The sidecar goes on from `init` seconds later, and there is nothing to read again.
-    let after = polled_after(Duration::from_secs(3));
-    assert!(after > Duration::from_secs(31) && after <= Duration::from_secs(300), "{after:?}");
 }

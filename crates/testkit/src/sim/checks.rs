@@ -400,7 +400,8 @@ fn is_counted(world: &World) -> bool {
 
 /// From a change on the server to the file in `refresh` + 1 s, quiet time apart.
 fn fresh(world: &World) -> Held {
-    if !is_serving(world) || world.calm_for() < patience(world) {
+    // A server that answers slower than it is asked promises nothing.
+    if !is_serving(world) || world.calm_for() < patience(world) || !world.backlog.is_zero() {
         return Ok(());
     }
     for (file, content) in world.disk.files.iter().filter(|(file, _)| !world.waits_for_others(**file)) {
@@ -409,9 +410,9 @@ fn fresh(world: &World) -> Held {
             let Some(entry) = world.server.entry(path) else { continue };
             let quiet = set_wait(world, *file);
             let (version, changed, _) = entry.at(world.now);
-            let awake = world.calm.max(world.started).max(world.asleep);
-            let due =
-                (changed + setup.refresh).max(awake + patience(world)) + quiet + until_mended(world, *file);
+            // A run that was just started goes on polling at the beat of the one before.
+            let polled = changed.max(world.started).max(world.asleep) + setup.refresh;
+            let due = polled.max(world.calm + patience(world)) + quiet + until_mended(world, *file);
             // What a file has only just begun to use is looked at then; what an earlier run had read within
             // `refresh` of it.
             let read = world.process.as_ref().and_then(|process| process.read.get(path));

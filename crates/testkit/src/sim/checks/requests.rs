@@ -26,9 +26,9 @@ pub(super) fn most_a_minute(world: &World) -> usize {
     let sinks = world.setup.files.iter().filter(|file| file.sink.is_some()).count();
     // A proxy's answer is followed by a probe, one a second at the most.
     let probes = if world.setup.proxied { 60 } else { 0 };
-    // A run that was just started looks up and gives back what the one before did, too, and reads what has become old.
+    // A run that was just started looks up and gives back what the one before did, too.
     let late = |at: &&Duration| **at + MINUTE >= world.now;
-    let starts = (ANEW + paths.len()) * world.checks.starts.iter().filter(late).count();
+    let starts = ANEW * world.checks.starts.iter().filter(late).count();
     let room = 60 + probes + starts + 14 * (paths.len() + sinks);
     room + (2.0 * need).ceil() as usize
 }
