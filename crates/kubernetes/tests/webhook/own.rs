@@ -172,7 +172,7 @@ fn what_happens_to_the_secret_and_the_registration_is_mended() {
     }
     // Deleted: it may not be made anew, so what is served goes on; the manifest applied again is filled again.
     cluster.server.ask("DELETE", SECRET, None).ok();
-    wait_until("it to be logged", SOON, || webhook.child.stderr().contains("may not be kept"));
+    wait_until("it to be logged", SOON, || webhook.child.stderr().contains("cannot write the Secret"));
     assert_eq!(refused(&cluster.admit()), None);
     assert_eq!(webhook.unready(), None);
     let secret = crate::cluster::manifest()
@@ -270,7 +270,7 @@ fn under_the_rights_of_vault_k8s_each_replica_has_an_authority_of_its_own() {
     }
     for replica in &replicas {
         let log = replica.child.stderr();
-        assert!(log.contains("this replica has an authority of its own"), "{log}");
+        assert!(log.contains("this replica uses an authority of its own"), "{log}");
         assert!(log.matches("a new certificate was made").count() >= 1, "{log}");
     }
     assert!(cluster.bundle(0).matches("BEGIN").count() >= 2);
