@@ -25,7 +25,7 @@ const OF_CONTAINERS: [&str; 2] = ["/run/secrets", "/var/run/secrets"];
 /// The fields of a login that are no credential.
 const NAMES: [&str; 4] = ["role", "role_id", "username", "name"];
 
-/// What is behind a path, links followed.
+/// The file that a path leads to.
 pub struct Seen {
     /// Where the links lead.
     pub real: PathBuf,

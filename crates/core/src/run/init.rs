@@ -175,7 +175,7 @@ impl Engine {
             let hopeless = failure.kind == FailureKind::Unusable
                 || self.upstream.session.is_locked(self.now.moment)
                 || self.upstream.session.unfound > MOST_UNFOUND
-                // Behind an outage nobody knows whether the login is still refused.
+                // During an outage, the engine cannot know whether the login is still refused.
                 || (self.upstream.session.is_out_of_patience(self.now.moment) && !failure.kind.is_outage());
             return hopeless.then(|| no_login(failure, &self.policy.login_advice));
         }

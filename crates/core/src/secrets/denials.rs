@@ -49,7 +49,8 @@ impl Engine {
         }
     }
 
-    /// What decides whether the server lets us revoke a lease: the namespace, and the login beside the current one.
+    /// Returns what decides whether the server lets us revoke a lease: its namespace, and its own login if that is not the
+    /// current one.
     fn ways_to_revoke<'a>(&self, lease: &'a Lease) -> (&'a str, Option<TokenId>) {
         let session = &self.upstream.session;
         let own = Some(lease.token).filter(|own| session.current != Some(*own) && session.is_alive(*own));

@@ -36,7 +36,7 @@ impl Earlier {
         !self.files.is_empty()
     }
 
-    /// Returns whether nothing and nobody uses what the earlier run has published.
+    /// Returns whether no file is the earlier run's any more, and each of its readers was notified.
     pub(super) fn is_over(&self) -> bool {
         self.files.is_empty() && self.readers.is_empty()
     }

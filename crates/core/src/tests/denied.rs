@@ -173,7 +173,7 @@ fn many_tokens_that_are_denied_go_one_at_a_time_until_one_is_granted() {
 fn a_token_that_was_denied_its_revocation_for_a_while_is_not_left_to_the_next_run() {
     for (before, stays) in [(1, 1), (5, 0)] {
         let (mut hand, mut seen) = about_to_revoke_a_token();
-        let mut denials = 0;
+        let (mut denials, mut stopped, mut leases) = (0, false, 0);
         loop {
             let ended = seen.iter().any(|action| matches!(action, Action::Exit(_)));
             if ended {
@@ -189,20 +189,23 @@ fn a_token_that_was_denied_its_revocation_for_a_while_is_not_left_to_the_next_ru
                         hand.give(Event::TokenRevoked { token, result })
                     }
                     Action::Ask(Question::RevokeLease { lease, .. }) => {
-                        hand.give(Event::LeaseRevoked { lease, result: Ok(()) })
+                        leases += usize::from(stopped);
+                        let result = if stopped { Ok(()) } else { Err(denied()) };
+                        hand.give(Event::LeaseRevoked { lease, result })
                     }
                     Action::Ask(Question::LookUp(token)) => {
                         hand.give(Event::LookedUp { token, sent, result: Ok(Hand::facts(token.0, 3600)) })
                     }
                     _ => Vec::new(),
                 });
-                if denials == before {
-                    denials += 100;
+                if denials == before && !stopped {
+                    stopped = true;
                     next.extend(hand.give(Event::Stop { at_once: true }));
                 }
             }
             seen = if next.is_empty() { hand.sleep() } else { next };
         }
         assert_eq!(hand.engine.snapshot().tokens.len(), stays, "denied {before} times before the end");
+        assert!(leases > 0, "its lease is revoked by itself");
     }
 }

@@ -114,18 +114,16 @@ impl Engine {
                     self.upstream.session.current.filter(|current| *current != token);
                 self.out.push(Action::DropToken(token));
             }
-            // It was replaced, and has been denied for a quarter of a minute before the end. So it is dead or may not revoke
-            // itself, and the next run could do no more.
-            Err(failure) if failure.kind == FailureKind::Denied && self.is_given_up(token) => {
-                self.note_failure(&failure);
-                self.upstream.session.logins.remove(&token);
-                self.out.push(Action::DropToken(token));
-                self.begin_giving_back();
-            }
             Err(failure) if failure.kind == FailureKind::Denied => {
                 // The token may not revoke itself, or is dead. Then at least its leases are revoked.
                 self.note_failure(&failure);
-                self.mark_left(&format!("may not revoke the token: {}", failure.why));
+                if self.is_given_up(token) {
+                    // It was replaced, and denied for a quarter of a minute before the end: the next run could do no more.
+                    self.upstream.session.logins.remove(&token);
+                    self.out.push(Action::DropToken(token));
+                } else {
+                    self.mark_left(&format!("may not revoke the token: {}", failure.why));
+                }
                 self.give_back_leases(|_, lease| lease.token == token);
                 self.begin_giving_back();
             }
