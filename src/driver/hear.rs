@@ -74,7 +74,7 @@ impl Driver {
     fn answer(&mut self, ask: Ask) -> Option<Event> {
         match ask {
             Ask::Alive(reply) => drop(reply.send(())),
-            Ask::Ready(reply) if self.folder.has_changed() => {
+            Ask::Ready(reply) if self.folder.has_changed(clock::moment()) => {
                 self.asked.push(reply);
                 return Some(Event::FolderChanged);
             }

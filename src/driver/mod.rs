@@ -284,7 +284,7 @@ impl Driver {
             departed: departed::from_earlier(&plan, &kept.published),
             exposed: false,
             seen: None,
-            folder: Folder::new(plan.set_folder()),
+            folder: Folder::new(plan.set_folder(), clock::moment()),
             asked: Vec::new(),
             parting: Parting::default(),
             started: clock::moment(),

@@ -15,13 +15,14 @@ use crate::core::event::Event;
 use crate::core::policy::{FirstReady, Policy};
 use crate::core::snapshot::Snapshot;
 use crate::exit::{Cause, Ending};
+use crate::observe::clock;
 
 impl Driver {
     /// Handles that watched files changed, or may have.
     pub(super) fn look_at_files(&mut self) -> Option<Event> {
         let changed = self.look_at_credentials();
-        // What is here for the message alone: the files are looked at in any case.
-        let _changed = self.folder.has_changed();
+        // A change is noticed once, so this look must not be left out because the last one was a moment ago.
+        let look = if self.folder.has_changed(clock::moment()) { Event::FolderChanged } else { Event::Look };
         self.reload_listener();
         self.look_at_own_certificates(false);
         self.claim_again();
@@ -32,9 +33,9 @@ impl Driver {
             (true, _) => Event::CertificateChanged,
             (false, true) => Event::CredentialsChanged,
             // Without an event the loop goes on waiting, so this one must be returned and not only queued.
-            (false, false) => return Some(Event::Look),
+            (false, false) => return Some(look),
         };
-        self.backlog.push_back(Event::Look);
+        self.backlog.push_back(look);
         Some(news)
     }
 
@@ -131,7 +132,7 @@ impl Driver {
         match self.reconfigured(Arc::new(plan)) {
             Ok(snapshot) => {
                 self.reload_error = None;
-                self.folder = Folder::new(self.plan.set_folder());
+                self.folder = Folder::new(self.plan.set_folder(), clock::moment());
                 tracing::info!("configuration read again");
                 self.rest.owe_heap();
                 self.backlog.push_back(Event::Start { kept: Some(snapshot), rebooted: false });

@@ -298,7 +298,7 @@ fn answers_at_a_terminal_make_the_files_that_flags_make() {
         "secret/web#password db=database/creds/web#username\n",
     );
     let (code, seen) = terminal.end();
-    assert_eq!(code, Some(0), "{seen}");
+    assert_eq!(code, 0, "{seen}");
     // The questions are for the person, and the result is for a file or a pipe.
     let said = space.read("said").expect("the result");
     assert!(
@@ -321,7 +321,7 @@ fn only_what_the_flags_leave_out_is_asked_and_the_address_of_the_shell_is_offere
     terminal.answer("The server's address [https://bao.example.com:8200]: ", "\n");
     terminal.answer("[kubernetes]: ", "\n");
     let (code, seen) = terminal.end();
-    assert_eq!((code, seen.matches("]: ").count()), (Some(0), 2), "{seen}");
+    assert_eq!((code, seen.matches("]: ").count()), (0, 2), "{seen}");
     let text = space.read("shop.yaml").expect("it is written");
     assert!(
         text.contains("\"https://bao.example.com:8200\"") && text.contains("method: kubernetes"),
@@ -345,7 +345,7 @@ fn questions_that_are_broken_off_write_nothing() {
         terminal.answer("The server's address: ", keys);
         let (ended, seen) = terminal.end();
         assert_eq!(seen.trim_end().lines().last(), Some(line), "{seen}");
-        assert!(ended == Some(code), "{ended:?}");
+        assert!(ended == code, "{ended:?}");
         assert_eq!(files(space.path()), []);
     }
 }

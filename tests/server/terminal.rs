@@ -28,7 +28,7 @@ fn stage() -> (Stage, String) {
 fn init_tells_each_step_with_its_time() {
     let (stage, config) = stage();
     let (code, seen) = at_a_terminal(&["init", "--config", &config], &[("NO_COLOR", "1")]).end();
-    assert_eq!(code, Some(0), "{seen}");
+    assert_eq!(code, 0, "{seen}");
     let mut steps: Vec<&str> = seen
         .lines()
         .map(|line| {
@@ -67,7 +67,7 @@ fn init_off_a_terminal_and_with_a_log_that_was_asked_for_tells_no_steps() {
     let json = stage.config(&format!("{FILES}log: {{format: json}}\n"));
     let config = stage.space.file("json.yaml", json).to_string_lossy().into_owned();
     let (code, seen) = at_a_terminal(&["init", "--config", &config], &[]).end();
-    assert_eq!(code, Some(0));
+    assert_eq!(code, 0);
     assert!(seen.lines().all(|line| line.starts_with('{')), "{seen}");
 }
 
@@ -78,7 +78,7 @@ fn init_that_fails_says_what_and_what_to_do() {
     let config = stage.space.file("other.yaml", config).to_string_lossy().into_owned();
     let (code, seen) = at_a_terminal(&["init", "--config", &config], &[("NO_COLOR", "1")]).end();
     let last = seen.lines().last().unwrap_or_default();
-    assert_eq!(code, Some(77), "{seen}");
+    assert_eq!(code, 77, "{seen}");
     assert!(last.starts_with("leasehold: login refused") && last.contains("check that role"), "{seen}");
     assert!(!seen.contains("  done"), "{seen}");
     // At once, since it is tried for a while, and at the end.
@@ -92,7 +92,7 @@ fn a_configuration_that_is_not_good_is_shown_once() {
     let config = config.to_string_lossy().into_owned();
     for command in ["init", "sidecar", "policy", "plan"] {
         let (code, seen) = at_a_terminal(&[command, "--config", &config], &[("NO_COLOR", "1")]).end();
-        assert_eq!(code, Some(78), "{seen}");
+        assert_eq!(code, 78, "{seen}");
         assert_eq!(seen.matches("unknown key").count(), 1, "{seen}");
         let last = seen.lines().last().unwrap_or_default();
         assert!(
@@ -108,7 +108,7 @@ fn the_status_is_coloured_and_watched() {
     let (stage, config) = stage();
     let sidecar = stage.sidecar(&stage.config(FILES));
     let (code, seen) = at_a_terminal(&["status", "--config", &config], &[]).end();
-    assert_eq!(code, Some(0), "{seen}");
+    assert_eq!(code, 0, "{seen}");
     assert!(
         seen.contains(": \u{1b}[32mready\u{1b}[0m") && seen.contains("\u{1b}[32mok\u{1b}[0m"),
         "{seen:?}"

@@ -10,17 +10,25 @@ use super::stage::SOON;
 use super::wait::wait_until;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
+/// Runs the command, then shows its exit code between two marks, and waits for the terminal to be gone. When the leader
+/// of a session ends, the kernel throws away what the terminal has not passed on yet, so the leader must outlive the
+/// command.
+const LEADER: &str = r#"trap : INT; "$@"; printf '\036%d\036' $? >/dev/tty; read -r _ </dev/tty"#;
+
+/// Stands before and after the exit code.
+const MARK: char = '\x1e';
+
 /// A command at a terminal; killed when it is dropped.
 pub struct Terminal {
-    child: Child,
+    leader: Child,
     keyboard: File,
-    seen: Arc<Mutex<String>>,
+    seen: Arc<Mutex<Vec<u8>>>,
     reader: Option<JoinHandle<()>>,
 }
 
 impl Terminal {
-    /// Starts `words` as the one program of a session at a new terminal. `setup` adds folder and environment, which is
-    /// empty, and may send an output elsewhere.
+    /// Starts `words` in a session at a new terminal. `setup` adds folder and environment, which is empty, and may send
+    /// an output elsewhere.
     pub fn start(words: &[&str], setup: impl FnOnce(&mut Command)) -> Self {
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
         grantpt(&master).and_then(|()| unlockpt(&master)).expect("a terminal");
@@ -29,23 +37,22 @@ impl Terminal {
             || Stdio::from(File::options().read(true).write(true).open(&name).expect("the other end"));
         // setsid makes the terminal the controlling one, so that Ctrl-C is a signal.
         let mut command = Command::new("setsid");
-        command.args(["--ctty", "--wait"]).args(words).env_clear();
+        command.args(["--ctty", "--wait", "sh", "-c", LEADER, "sh"]).args(words).env_clear();
         command.stdin(slave()).stdout(slave()).stderr(slave());
         setup(&mut command);
-        let child = command.spawn().expect("setsid is part of util-linux");
-        // The command holds the other end alone now: reading ends with it.
+        let leader = command.spawn().expect("setsid is part of util-linux");
         drop(command);
         let screen = File::from(master);
         let keyboard = screen.try_clone().expect("one more descriptor");
-        let seen = Arc::new(Mutex::new(String::new()));
+        let seen = Arc::new(Mutex::new(Vec::new()));
         let shown = Arc::clone(&seen);
         let reader = std::thread::spawn(move || read(screen, &shown));
-        Self { child, keyboard, seen, reader: Some(reader) }
+        Self { leader, keyboard, seen, reader: Some(reader) }
     }
 
     /// What was shown so far, with the lines' ends of a file.
     pub fn seen(&self) -> String {
-        self.seen.lock().expect("not poisoned").replace("\r\n", "\n")
+        String::from_utf8_lossy(&self.seen.lock().expect("not poisoned")).replace("\r\n", "\n")
     }
 
     /// Waits for a text that stands last on the screen, and types keys.
@@ -60,24 +67,30 @@ impl Terminal {
         self.keyboard.write_all(keys.as_bytes()).expect("the terminal is there");
     }
 
-    /// The exit code and all that was shown.
-    pub fn end(mut self) -> (Option<i32>, String) {
-        let code = self.child.wait().expect("it ends").code();
+    /// The exit code, as a shell gives it, and all that was shown.
+    pub fn end(mut self) -> (i32, String) {
         self.reader.take().expect("there is one").join().expect("read");
-        (code, self.seen())
+        let seen = self.seen();
+        let (text, code) = seen.trim_end_matches(MARK).rsplit_once(MARK).expect("the leader shows the code");
+        (code.parse().expect("a number"), text.to_owned())
     }
 }
 
-fn read(mut screen: File, shown: &Mutex<String>) {
+/// Reads until the leader has shown the exit code, or the terminal is gone.
+fn read(mut screen: File, shown: &Mutex<Vec<u8>>) {
     let mut bytes = [0; 4096];
     while let Ok(count) = screen.read(&mut bytes) {
-        shown.lock().expect("not poisoned").push_str(&String::from_utf8_lossy(&bytes[..count]));
+        let mut shown = shown.lock().expect("not poisoned");
+        shown.extend_from_slice(&bytes[..count]);
+        if shown.iter().filter(|byte| **byte == MARK as u8).count() == 2 {
+            return;
+        }
     }
 }
 
 impl Drop for Terminal {
     fn drop(&mut self) {
-        let _ended_already = self.child.kill();
-        let _reaped_already = self.child.wait();
+        let _ended_already = self.leader.kill();
+        let _reaped_already = self.leader.wait();
     }
 }

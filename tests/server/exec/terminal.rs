@@ -45,7 +45,7 @@ fn ctrl_c_reaches_the_process_once_and_its_answer_is_our_exit_code() {
     kill(us, Signal::SIGINT);
     scene.wait_for_text("heard", "up\nINT\nINT\n");
     kill(us, Signal::SIGTERM);
-    assert_eq!(terminal.end().0, Some(9));
+    assert_eq!(terminal.end().0, 9);
 }
 
 #[test]
@@ -54,7 +54,7 @@ fn ctrl_c_ends_a_process_that_does_not_mind_it() {
     let mut terminal = exec(&scene, "echo up >heard; exec sleep 600");
     scene.wait_for_text("heard", "up\n");
     terminal.press(CTRL_C);
-    assert_eq!(terminal.end().0, Some(130));
+    assert_eq!(terminal.end().0, 130);
 }
 
 #[test]
