@@ -4,7 +4,7 @@
 //! It holds no token and no response; the handoff stores those beside it under the same numbers
 //! and requests.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::interface::ids::{LeaseId, TokenId};
@@ -31,6 +31,9 @@ pub struct Snapshot {
     pub unsure: bool,
     /// The run had begun to revoke what it holds: the current token, and all that it leased, may be revoked.
     pub ending: bool,
+    /// When the secrets without a lease whose last read failed, or was put off, are read again. This is for an engine
+    /// that goes on in the same process, and is not stored: a start plans its own reads.
+    pub awaited: BTreeMap<Request, Moment>,
 }
 
 /// What has changed of a [`Snapshot`] since the changes were last taken. A file with one line for each change costs

@@ -22,6 +22,7 @@ use crate::interface::event::Life;
 use crate::interface::ids::{FileId, NotifierId, TokenId};
 use crate::interface::policy::Mode;
 use crate::interface::snapshot::{KeptLease, KeptSecret, KeptToken, Refusals, Snapshot};
+use crate::interface::view::NextAction;
 use crate::secrets::graph::{Held, Op, Step};
 use crate::secrets::lease::Lease;
 use crate::secrets::refresh::Certificate;
@@ -96,7 +97,8 @@ impl Engine {
             if let Some(lease) = &secret.lease {
                 self.retirees.leave(&lease.id, owed.iter().copied().map(Reader::Notifier), self.now.moment);
             }
-            self.adopt_secret(secret);
+            let awaited = kept.awaited.get(&secret.request).copied();
+            self.adopt_secret(secret, awaited);
         }
         for lease in kept.retiring {
             if lease.latest > self.now.moment {
@@ -168,7 +170,7 @@ impl Engine {
         }
     }
 
-    fn adopt_secret(&mut self, kept: KeptSecret) {
+    fn adopt_secret(&mut self, kept: KeptSecret, awaited: Option<Moment>) {
         let now = self.now;
         let id = self.graph.adopt(kept.request, kept.written);
         let lease = kept.lease.map(|lease| Lease::adopted(lease, kept.read));
@@ -194,6 +196,9 @@ impl Engine {
         }
         node.fresh = Some(kept.read);
         node.held = Some(held);
+        if let Some(at) = awaited {
+            self.set_step(id, Step::Waiting { what: NextAction::Retry, at, op: Op::Read });
+        }
         if over {
             // A renewal shows what is left of a lease whose times are on another clock.
             self.set_step(id, Step::Busy(if renewable { Op::Renew } else { Op::Read }));

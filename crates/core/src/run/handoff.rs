@@ -2,17 +2,20 @@
 //! [`adopt`](crate::run::adopt).
 
 use leasehold_base::gather::Gather as _;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::engine::{Engine, Phase};
 use crate::interface::action::{Action, Level};
 use crate::interface::policy::Mode;
 use crate::interface::snapshot::{KeptSecret, KeptToken, Snapshot};
-use crate::secrets::graph::Node;
+use crate::interface::view::NextAction;
+use crate::secrets::graph::{Node, Step};
 use crate::secrets::lease::Lease;
 use crate::tools::dice::pause;
 use crate::tools::timers::Timer;
+use leasehold_base::request::Request;
+use leasehold_base::time::Moment;
 
 /// A change that could be read again is written with the next change, or after this time.
 const LAZY: Duration = Duration::from_secs(1);
@@ -62,6 +65,7 @@ impl Engine {
         Snapshot {
             secrets: there.filter_map(|(_, node)| kept(node)).collect(),
             retiring: self.retirees.iter().map(|one| one.lease.kept()).collect(),
+            awaited: self.awaited_reads(),
             ..self.rest()
         }
     }
@@ -87,7 +91,21 @@ impl Engine {
             blind: self.upstream.judge.can_look_up == Some(false),
             unsure: self.is_token_unsure(),
             ending: self.is_token_ending(),
+            awaited: BTreeMap::new(),
         }
+    }
+
+    fn awaited_reads(&self) -> BTreeMap<Request, Moment> {
+        let unleased = self.graph.iter().filter(|(_, node)| node.held.is_some() && node.lease().is_none());
+        let awaited = unleased.filter_map(|(_, node)| {
+            let at = match node.step {
+                Step::Waiting { what: NextAction::Retry, at, .. } => Some(at),
+                Step::Busy(_) | Step::Suspect(_) => Some(self.now.moment),
+                Step::Waiting { .. } | Step::Idle => None,
+            };
+            Some((node.request.as_ref()?.as_ref().clone(), at?))
+        });
+        awaited.gather()
     }
 
     /// Comes to rest, since there is a new configuration and a new engine for it. The new engine can go on only from

@@ -68,6 +68,13 @@ impl Engine {
                 refresh::next(held.life, held.read, (refresh, beat), node.outstanding, draw)
             }
         };
+        // The engine before this one was about to read it sooner.
+        if let Step::Waiting { what: NextAction::Retry, at, .. } = node.step
+            && node.reads == 0
+            && at < next.1
+        {
+            next = (NextAction::Retry, at);
+        }
         if let Some(certificate) = held.certificate {
             let at = certificate.next(held.read, refresh, now, draw);
             if at < next.1 {

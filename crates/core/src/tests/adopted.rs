@@ -3,13 +3,14 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::hand::{Hand, leased, policy, request, settled};
+use super::hand::{Hand, kv, leased, policy, read_of, request, settled, settled_by};
 use crate::interface::action::{Action, Question};
 use crate::interface::event::{Event, Published};
-use crate::interface::ids::{FileId, LeaseId, NotifierId, SecretId, UnitId};
+use crate::interface::ids::{FileId, LeaseId, NotifierId, SecretId, TokenId, UnitId};
 use crate::interface::policy::{FilePolicy, Mode, NotifierPolicy, Policy, UnitPolicy};
 use crate::interface::snapshot::{KeptLease, KeptSecret, Snapshot};
 use crate::tools::steps::counted;
+use leasehold_base::failure::{Failure, FailureKind};
 
 /// Returns what a run has left that had replaced so many leases.
 fn kept(leases: usize) -> Snapshot {
@@ -157,4 +158,32 @@ fn replacing(number: usize) -> u64 {
 fn a_lease_of_an_earlier_run_that_is_replaced_costs_no_step_for_each_file() {
     let (few, many) = (replacing(20), replacing(40));
     assert!(many <= 2 * few + 8, "{few} and {many}");
+}
+
+/// A controller goes on with another engine for each definition that changes, and polls nothing for that.
+#[test]
+fn an_engine_that_goes_on_asks_again_for_what_the_one_before_could_not_read() {
+    let mut policy = policy(Mode::Daemon, 1);
+    policy.files[0].refresh = Duration::from_secs(300);
+    let mut before = settled_by(policy.clone(), kv(true));
+    let asks = read_of(0, "secret/data/web");
+    while !before.sleep().contains(&asks) {}
+    let result = Err(Failure::new(FailureKind::Nonsense, "a page"));
+    let sent = before.now().moment;
+    before.give(Event::Read { secret: SecretId(0), token: TokenId(1), sent, result });
+    // One after another.
+    let (mut hand, mut seen) = (before, Vec::new());
+    let began = hand.millis;
+    for _ in 0..2 {
+        let kept = Some(hand.engine.snapshot());
+        hand = Hand::new(policy.clone());
+        hand.millis = began;
+        hand.give(Event::Start { kept, rebooted: false });
+        seen = hand.rendered(0, "secret/web");
+    }
+    while !seen.contains(&asks) {
+        seen = hand.sleep();
+    }
+    let waited = hand.millis - began;
+    assert!(waited < 10_000, "{waited} ms");
 }

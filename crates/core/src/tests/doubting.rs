@@ -376,3 +376,45 @@ fn a_token_past_its_end_that_is_looked_up_goes_on_while_its_revocation_only_wait
     let after = hand.give(Event::HandoffSaved(Ok(())));
     assert!(!after.contains(&Action::Ask(Question::RevokeToken(token))), "{after:?}");
 }
+
+/// Logins take twelve seconds, and the tokens may not look themselves up.
+#[test]
+fn a_slow_login_s_token_that_may_not_look_itself_up_is_not_replaced_again_and_again() {
+    let kept = settled(kv(true)).engine.snapshot();
+    let mut hand = Hand::new(policy(Mode::Daemon, 1));
+    let mut asked: VecDeque<Action> = hand.give(Event::Start { kept: Some(kept), rebooted: true }).into();
+    asked.extend(hand.rendered(0, "secret/web"));
+    let (mut logins, mut coming, end) = (0, None, hand.millis + 300_000);
+    while hand.millis < end {
+        let sent = hand.now().moment;
+        let next = match asked.pop_front() {
+            Some(Action::Ask(Question::LookUp(token))) => {
+                hand.give(Event::LookedUp { token, sent, result: Err(denied()) })
+            }
+            Some(Action::Ask(Question::Read { secret, token, .. })) => {
+                hand.give(Event::Read { secret, token, sent, result: Ok(kv(false)) })
+            }
+            Some(Action::Ask(Question::LogIn(token))) => {
+                logins += 1;
+                coming = Some((token, sent));
+                Vec::new()
+            }
+            Some(_) => Vec::new(),
+            None => {
+                let granted = |began: Moment| began.after(Duration::from_secs(12));
+                let first = |at: Moment| hand.engine.deadline().is_none_or(|due| due > at);
+                match coming.take_if(|(_, began)| first(granted(*began))) {
+                    Some((token, sent)) => {
+                        let rest = hand.now().moment.until(granted(sent));
+                        hand.millis += u64::try_from(rest.as_millis()).expect("small");
+                        let result = Ok(Hand::facts(token.0, 3600));
+                        hand.give(Event::LoggedIn { token, sent, result })
+                    }
+                    None => hand.sleep(),
+                }
+            }
+        };
+        asked.extend(next);
+    }
+    assert_eq!(logins, 1);
+}

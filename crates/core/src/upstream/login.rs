@@ -46,6 +46,8 @@ pub(crate) struct Login {
     pub(crate) owned: bool,
     /// When it logged in; `None` if it comes from an earlier run.
     pub(crate) since: Option<Moment>,
+    /// When it took over, which may be long after its request was sent; `None` if it comes from an earlier run.
+    pub(crate) in_use: Option<Moment>,
     pub(crate) state: Standing,
     /// How many times in a row its renewal failed.
     pub(crate) tries: u32,
@@ -89,6 +91,7 @@ impl Login {
             stray: false,
             owned,
             since: Some(sent),
+            in_use: None,
             state: Standing::Good,
             tries: 0,
             unrevoked: 0,
@@ -121,6 +124,7 @@ impl Login {
             stray: kept.leaving,
             owned: kept.owned,
             since: None,
+            in_use: None,
             state: Standing::Good,
             tries: 0,
             unrevoked: 0,
@@ -248,9 +252,10 @@ impl Login {
         }
     }
 
-    /// Returns whether it is so young that a standby may not know it yet.
+    /// Returns whether it has been in use for so short a time that a standby may not know it yet. The time that the
+    /// login itself took does not count: where logins are slow, the questions that come after it would come too late.
     pub(crate) fn is_fresh(&self, now: Moment) -> bool {
-        self.since.is_some_and(|since| since.until(now) < STANDBY_LAG)
+        self.in_use.is_some_and(|since| since.until(now) < STANDBY_LAG)
     }
 }
 

@@ -165,6 +165,9 @@ impl Engine {
     /// Makes a granted login the one with which requests are made from here on.
     pub(crate) fn take_over(&mut self, token: TokenId) {
         let before = self.upstream.session.current.replace(token);
+        if let Some(login) = self.upstream.session.logins.get_mut(&token) {
+            login.in_use = Some(self.now.moment);
+        }
         self.acquit();
         self.mark_sinks();
         if let Some(before) = before {

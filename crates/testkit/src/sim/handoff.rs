@@ -38,6 +38,7 @@ impl Handoff {
 
     /// What the next run finds.
     pub fn found(mut self) -> Self {
+        self.snapshot.awaited.clear();
         let leaving: BTreeSet<&LeaseId> = self.snapshot.retiring.iter().map(|lease| &lease.id).collect();
         let stays =
             |secret: &KeptSecret| !secret.lease.as_ref().is_some_and(|lease| leaving.contains(&lease.id));
@@ -118,6 +119,7 @@ fn comparable(mut snapshot: Snapshot) -> Snapshot {
         }
         secret.written.sort();
     }
+    snapshot.awaited.clear();
     snapshot.secrets.sort_by(|one, other| one.request.cmp(&other.request));
     snapshot.retiring.sort_by(|one, other| one.id.cmp(&other.id));
     snapshot
