@@ -188,7 +188,19 @@ impl Engine {
     /// Replaces the current login, since its token was shown where it must not be known any longer. The login is
     /// revoked like any that was replaced. A token that we did not make is not ours to end.
     pub(crate) fn replace_login(&mut self) {
-        if self.policy.owns_token && self.upstream.session.current.is_some() {
+        if !self.policy.owns_token {
+            return;
+        }
+        // One in doubt may be taken back.
+        for login in self.upstream.session.logins.values_mut() {
+            login.exposed = true;
+        }
+        self.follow_exposed();
+    }
+
+    /// Asks for the login that follows an exposed token, if the current one is that.
+    pub(crate) fn follow_exposed(&mut self) {
+        if self.upstream.session.login().is_some_and(|login| login.exposed) {
             self.want_login(true);
         }
     }

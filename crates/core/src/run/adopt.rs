@@ -283,7 +283,24 @@ fn doubted(mut kept: Snapshot, now: Moment) -> Snapshot {
     for lease in leases.filter(|lease| lease.renewable && is_over(lease.expires) && living(lease.token)) {
         *lease = undated_lease(lease.clone(), now);
     }
+    lengthen(&mut kept, now);
     kept
+}
+
+/// Takes into account that whatever was good may have been renewed since the last write. The end that is written down
+/// holds for what it is good for. For how long the server may keep it, it does not: a token would be revoked while its
+/// leases are in use, or be left unrevoked.
+fn lengthen(kept: &mut Snapshot, now: Moment) {
+    for lease in kept.secrets.iter_mut().filter_map(|secret| secret.lease.as_mut()) {
+        if lease.renewable && lease.expires > now {
+            lease.latest = lease.latest.max(now.after(lease.granted));
+        }
+    }
+    for token in kept.tokens.iter_mut().filter(|token| token.renewable && !token.leaving) {
+        if let (Some(latest), Some(granted)) = (&mut token.latest, token.granted) {
+            *latest = (*latest).max(now.after(granted));
+        }
+    }
 }
 
 /// Returns a lease of which only the server knows what is left. It is not known to be good, and may live for as long

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::hand::{Hand, kv, leased, policy, read_of, request, settled, settled_by};
 use crate::interface::action::{Action, Question};
-use crate::interface::event::{Event, Published};
+use crate::interface::event::{Event, Published, RenderOutcome};
 use crate::interface::ids::{FileId, LeaseId, NotifierId, SecretId, TokenId, UnitId};
 use crate::interface::policy::{FilePolicy, Mode, NotifierPolicy, Policy, UnitPolicy};
 use crate::interface::snapshot::{KeptLease, KeptSecret, Snapshot};
@@ -186,4 +186,52 @@ fn an_engine_that_goes_on_asks_again_for_what_the_one_before_could_not_read() {
     }
     let waited = hand.millis - began;
     assert!(waited < 10_000, "{waited} ms");
+}
+
+/// The run before was killed between a renewal and the write that tells of it.
+#[test]
+fn a_lease_that_may_have_been_renewed_since_the_last_write_is_not_taken_from_an_application_that_knows_no_other()
+ {
+    let mut before = settled(leased("held", 60));
+    before.millis += 30_000;
+    let kept =
+        Snapshot { ending: true, blind: true, untold: ["app".to_owned()].into(), ..before.engine.snapshot() };
+    let mut hand = Hand::new(policy(Mode::Daemon, 1));
+    hand.millis = before.millis;
+    let began = hand.millis;
+    let mut asked: VecDeque<Action> = hand.give(Event::Start { kept: Some(kept), rebooted: false }).into();
+    loop {
+        let sent = hand.now().moment;
+        let event = match asked.pop_front() {
+            Some(Action::Ask(Question::RevokeToken(_) | Question::RevokeLease { .. })) => break,
+            Some(Action::Ask(Question::LogIn(token))) => {
+                Event::LoggedIn { token, sent, result: Ok(Hand::facts(token.0, 3600)) }
+            }
+            Some(Action::Ask(Question::Resolve { secret, request, .. })) => {
+                Event::Resolved { secret, result: Ok(request.as_ref().clone()) }
+            }
+            Some(Action::Ask(Question::Read { secret, token, .. })) => {
+                Event::Read { secret, token, sent, result: Ok(leased("new", 3600)) }
+            }
+            Some(Action::Render(file)) => {
+                let used = vec![request("secret/data/web")];
+                Event::Rendered { file, outcome: RenderOutcome::Rendered { changed: true, used } }
+            }
+            Some(Action::Publish { unit, files }) => {
+                Event::Published { unit, result: Ok(Published { generation: 2, changed: files }) }
+            }
+            Some(Action::Notify { notifier, .. }) => {
+                Event::Notified { notifier, result: Err("no such process".to_owned()) }
+            }
+            Some(_) => continue,
+            None => {
+                assert!(hand.millis < began + 600_000, "it is never given back");
+                asked.extend(hand.sleep());
+                continue;
+            }
+        };
+        asked.extend(hand.give(event));
+    }
+    let after = hand.millis - began;
+    assert!(after >= 60_000, "it is given back after {after} ms");
 }

@@ -418,3 +418,49 @@ fn a_slow_login_s_token_that_may_not_look_itself_up_is_not_replaced_again_and_ag
     }
     assert_eq!(logins, 1);
 }
+
+/// A sink leaves the configuration while the token that it showed is in doubt.
+#[test]
+fn a_token_that_was_exposed_while_it_was_in_doubt_is_replaced_although_it_is_taken_back() {
+    for granted in [false, true] {
+        let (mut hand, token) = (settled(kv(true)), TokenId(1));
+        // A standby that lags is no explanation any more.
+        hand.millis += 60_000;
+        hand.give(Event::Refresh);
+        let mut actions = hand.read_denied(SecretId(0), token);
+        let is_login = |action: &Action| matches!(action, Action::Ask(Question::LogIn(_)));
+        while !actions.iter().any(is_login) {
+            let sent = hand.now().moment;
+            actions = match actions.contains(&Action::Ask(Question::LookUp(token))) {
+                true => hand.give(Event::LookedUp { token, sent, result: Err(denied()) }),
+                false => hand.sleep(),
+            };
+        }
+        assert_eq!(hand.give(Event::Exposed), [], "a login is under way");
+        let mut logins = 1;
+        if granted {
+            assert!(hand.logged_in(2).contains(&Action::Ask(Question::LookUp(token))), "it waits");
+        } else {
+            while !hand.sleep().contains(&Action::Ask(Question::LookUp(token))) {}
+        }
+        let sent = hand.now().moment;
+        let taken_back = hand.give(Event::LookedUp { token, sent, result: Ok(Hand::facts(1, 3600)) });
+        logins += taken_back.iter().filter(|action| is_login(action)).count();
+        assert_eq!(logins, if granted { 2 } else { 1 }, "{taken_back:?}");
+        let heir = if granted { 3 } else { 2 };
+        let mut seen = VecDeque::from(taken_back);
+        seen.extend(hand.logged_in(heir));
+        while !seen.contains(&Action::Ask(Question::RevokeToken(token))) {
+            assert!(hand.millis < 2_000_000, "it lives on");
+            let sent = hand.now().moment;
+            let next = match seen.pop_front() {
+                Some(Action::Ask(Question::Read { secret, token, .. })) => {
+                    hand.give(Event::Read { secret, token, sent, result: Ok(kv(false)) })
+                }
+                Some(_) => Vec::new(),
+                None => hand.sleep(),
+            };
+            seen.extend(next);
+        }
+    }
+}

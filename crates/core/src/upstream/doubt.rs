@@ -177,6 +177,7 @@ impl Engine {
         }
         self.upstream.judge.can_look_up = Some(true);
         self.upstream.judge.login_follows = false;
+        let heir = self.upstream.judge.heir.take();
         self.forgo_login();
         self.upstream.session.settled();
         if !self.policy.locks_out {
@@ -193,7 +194,7 @@ impl Engine {
         for (id, (op, _)) in suspects {
             self.set_step(id, crate::secrets::graph::Step::Busy(op));
         }
-        if let Some(heir) = self.upstream.judge.heir.take() {
+        if let Some(heir) = heir {
             self.leave(heir);
         }
         // A sink whose wrapping came while the token was in doubt waits for a login, and this is that login.

@@ -44,6 +44,8 @@ pub(crate) struct Login {
     pub(crate) stray: bool,
     /// The token is ours to revoke.
     pub(crate) owned: bool,
+    /// The token was shown where it must not be known any longer: another login follows it, whatever else happens.
+    pub(crate) exposed: bool,
     /// When it logged in; `None` if it comes from an earlier run.
     pub(crate) since: Option<Moment>,
     /// When it took over, which may be long after its request was sent; `None` if it comes from an earlier run.
@@ -92,6 +94,7 @@ impl Login {
             owned,
             since: Some(sent),
             in_use: None,
+            exposed: false,
             state: Standing::Good,
             tries: 0,
             unrevoked: 0,
@@ -125,6 +128,7 @@ impl Login {
             owned: kept.owned,
             since: None,
             in_use: None,
+            exposed: false,
             state: Standing::Good,
             tries: 0,
             unrevoked: 0,

@@ -59,7 +59,8 @@ impl Engine {
         }
     }
 
-    /// Cancels the login that was wanted. If it is under way, its token is revoked when it is granted.
+    /// Cancels the login that was wanted, unless it follows an exposed token. If it is under way, its token is revoked
+    /// when it is granted.
     pub(crate) fn forgo_login(&mut self) {
         self.timers.clear(&Timer::LogIn);
         self.work.remove(&Job::LogIn);
@@ -68,6 +69,7 @@ impl Engine {
         } else {
             self.upstream.session.entry = Entry::Quiet;
         }
+        self.follow_exposed();
     }
 
     /// Starts the work that waited for the server, once it is back. A login that failed because the server was away
