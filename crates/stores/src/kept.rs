@@ -79,9 +79,10 @@ struct Refused {
 }
 
 /// What changes if a file is written or replaced; `None` if it is not there.
-type Mark = Option<[i64; 6]>;
+pub(crate) type Mark = Option<[i64; 6]>;
 
-fn marks(files: Vec<PathBuf>) -> Vec<Mark> {
+/// Returns the marks of files.
+pub(crate) fn marks(files: Vec<PathBuf>) -> Vec<Mark> {
     let mark = |path: PathBuf| {
         let facts = fs::metadata(path).ok()?;
         let (dev, ino) = (facts.dev().cast_signed(), facts.ino().cast_signed());

@@ -144,7 +144,7 @@ impl Aws {
         let error = list("Errors").iter().find(|one| is(one, "SecretId"))?;
         let text = |key: &str| error.get(key).and_then(Tree::as_str).unwrap_or_default();
         let complaint = Complaint::of_one(text("ErrorCode"), text("Message"));
-        Some(Err(super::explained(&complaint, self.region.as_deref().unwrap_or_default(), "")))
+        Some(Err(super::explained(&complaint, self.region.get().map_or("", String::as_str), "")))
     }
 }
 
