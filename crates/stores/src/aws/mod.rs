@@ -27,7 +27,7 @@ use url::Url;
 
 use crate::answer;
 use crate::http::{Answer, Call, Http, said};
-use crate::needs::Needs;
+use crate::needs::{Needs, PORTS};
 use crate::settings;
 use crate::variables::Variables;
 use credentials::Credentials;
@@ -76,8 +76,8 @@ pub(crate) fn needs(settings: &settings::Aws, environment: &dyn Fn(&str) -> Opti
 pub(crate) fn needs_of_credentials(variables: &Variables) -> Needs {
     let urls = variables::urls(variables);
     let mut needs = Needs::default();
-    // An address that is named replaces AWS' own, and the metadata services have no TLS.
-    needs.ports.extend(urls.filter_map(|url| url.port_or_known_default()).chain([80, 443]));
+    // An address that is named replaces AWS' own.
+    needs.ports.extend(urls.filter_map(|url| url.port_or_known_default()).chain(PORTS));
     needs.read.extend(credentials::needed_files(variables));
     needs
 }
@@ -219,7 +219,7 @@ struct Refused {
 impl Refused {
     fn of(complaint: &Complaint, region: &str, from: &str) -> Self {
         let is_of_action = is_of_action(&complaint.code);
-        Self { failure: explained(complaint, region, from), is_of_action }
+        Self { failure: explained(complaint, region, Some(from)), is_of_action }
     }
 }
 
@@ -288,8 +288,8 @@ fn errors_repeat_credentials(answer: &Answer, tree: &Tree) -> bool {
     errors.flat_map(words).flatten().any(|text| answer.repeats_credentials(text))
 }
 
-/// Explains a refusal of Secrets Manager.
-fn explained(complaint: &Complaint, region: &str, from: &str) -> Failure {
+/// Explains a refusal of Secrets Manager, which was asked with the keys `from` there.
+fn explained(complaint: &Complaint, region: &str, from: Option<&str>) -> Failure {
     let service = format!("AWS Secrets Manager in {region}");
     let words = complaint.words();
     let gone = ["marked for deletion", "scheduled for deletion", "marked deleted"];
@@ -314,7 +314,10 @@ fn explained(complaint: &Complaint, region: &str, from: &str) -> Failure {
         "InternalServiceError" => {
             Failure::new(FailureKind::Unavailable, format!("{service}: a fault of its own{words}"))
         }
-        _ => common(complaint, &format!("{service}, asked with {from}")),
+        _ => match from {
+            Some(from) => common(complaint, &format!("{service}, asked with {from}")),
+            None => common(complaint, &service),
+        },
     }
 }
 

@@ -20,7 +20,6 @@ use super::sign::Keys;
 use super::variables;
 use crate::http::{Http, said};
 use crate::kept::{Fresh, Kept};
-use crate::times;
 use crate::variables::Variables;
 use files::Files;
 use profile::Chosen;
@@ -257,7 +256,7 @@ fn answer(body: &[u8], what: &str) -> Result<Fresh<Keys>, Failure> {
     let (id, secret_key) = keys.ok_or_else(|| no_service(what, 200))?;
     let (token, from) = (secret("Token"), what.to_owned());
     let keys = Keys { id: key_id(id)?, secret: secret_key, token, from };
-    Ok(Fresh::until(keys, text("Expiration").and_then(times::parse)))
+    Ok(Fresh::until_time(keys, text("Expiration")))
 }
 
 /// Checks an id that may become a part of a header.

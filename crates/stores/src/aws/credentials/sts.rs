@@ -17,7 +17,6 @@ use crate::http::{Answer, said};
 use crate::kept::Fresh;
 use crate::login::is_jwt;
 use crate::oauth::{FORM, Form, no_token};
-use crate::times;
 
 /// The version of the protocol of STS.
 pub(in crate::aws) const VERSION: &str = "2011-06-15";
@@ -181,5 +180,5 @@ fn keys(
     })?;
     let token = part("SessionToken").map(Secret::from);
     let keys = Keys { id: key_id(id)?, secret: secret.into(), token, from };
-    Ok(Fresh::until(keys, part("Expiration").and_then(times::parse)))
+    Ok(Fresh::until_time(keys, part("Expiration")))
 }

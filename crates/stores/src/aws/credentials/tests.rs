@@ -242,4 +242,9 @@ fn what_is_no_answer_of_a_metadata_service_is_said_so() {
     let good = b"{\"Code\":\"Success\",\"AccessKeyId\":\"AKIA\",\"SecretAccessKey\":\"s\",\"Token\":\"t\",\"Expiration\":\"2026-11-29T13:56:30Z\"}";
     let found = answer(good, "it").expect("good");
     assert!(found.life.is_some() && found.it.token.is_some());
+    let strange = b"{\"AccessKeyId\":\"AKIA\",\"SecretAccessKey\":\"s\",\"Expiration\":\"tomorrow\"}";
+    let found = answer(strange, "it").expect("good");
+    assert!(found.life.is_some(), "an end that is not understood is no reason to keep them for ever");
+    let never = answer(b"{\"AccessKeyId\":\"AKIA\",\"SecretAccessKey\":\"s\"}", "it").expect("good");
+    assert_eq!(never.life, None);
 }
