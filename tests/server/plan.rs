@@ -54,7 +54,9 @@ fn what_works_is_told_and_nothing_is_minted_or_left() {
 fn a_server_is_asked_at_the_rate_that_it_is_limited_to() {
     let stage = stage();
     let files: String = (0..4).map(|n| format!("  - {{path: f{n}, secret: secret/s{n}}}\n")).collect();
-    (0..4).for_each(|n| stage.server.put("secret", &format!("s{n}"), json!({ "key": n })));
+    for n in 0..4 {
+        stage.server.put("secret", &format!("s{n}"), json!({ "key": n }));
+    }
     let limited = "timeout: 5s, rate_limit: {per_second: 5, burst: 1}";
     let config = stage.config(&format!("files:\n{files}")).replace("timeout: 5s", limited);
     let began = Instant::now();
