@@ -1,13 +1,14 @@
 //! Says what a plan asks of the server before anything is rendered, makes the policy that grants it, and compares
 //! it with what a login may really do.
 //!
-//! `wants` and `rules` are pure. Only `survey` asks the server, and it mints nothing.
+//! `wants` and `rules` are pure. Only `survey` asks the server, and it mints nothing. `turns` keeps to the limited rate.
 
 #[cfg(feature = "clouds")]
 pub mod grants;
 pub mod rules;
 pub mod stores;
 pub mod survey;
+mod turns;
 pub mod wants;
 
 /// Returns the plan of a configuration with these keys, for tests.

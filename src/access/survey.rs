@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::rules::{self, Rule};
+use super::turns::Turns;
 use super::wants::{Want, Wants};
 use crate::config::foreign::Keys;
 use crate::config::plan::{AuthMethod, AuthPlan, Plan, Source, VariableSource};
@@ -93,8 +94,10 @@ async fn with_login<T>(
         Ending::new(Cause::Config, failure.why, hint)
     })?;
     let client = client.within(variables);
+    let turns = Turns::new(plan.vault.rate_limit);
+    turns.next().await;
     let token = client.login().await.map_err(|failure| no_login(&failure, &plan.auth.advice()))?.client_token;
-    let surveyor = Surveyor { client: &client, token: &token, at_once: plan.vault.max_in_flight };
+    let surveyor = Surveyor { client: &client, token: &token, at_once: plan.vault.max_in_flight, turns };
     let result = ask(&surveyor).await;
     if auth.owns_token()
         && let Err(failure) = client.revoke_self(&token).await
@@ -109,6 +112,8 @@ struct Surveyor<'s> {
     token: &'s Secret,
     /// The number of questions that may be under way.
     at_once: usize,
+    /// When each may be asked. As in a run, the question what a path is mounted on needs no turn.
+    turns: Turns,
 }
 
 /// A request with what has to be granted for it: a want with the mount that it is on, or the upkeep of the login.
@@ -138,6 +143,7 @@ impl Surveyor<'_> {
             }
             let answer = async {
                 let resolved = self.client.resolve(request, self.token).await?;
+                self.turns.next().await;
                 self.client.read(&resolved, self.token).await
             };
             let answer = answer.await.map_err(|failure| unread(&request.path, &failure))?;
@@ -191,6 +197,7 @@ impl Surveyor<'_> {
             paths.iter().partition(|path| path.starts_with("auth/token/"));
         for (paths, own) in [(own, true), (others, false)] {
             for batch in paths.chunks(BATCH) {
+                self.turns.next().await;
                 let answer = self.client.capabilities(batch, own, self.token).await;
                 granted.extend(answer.map_err(|failure| match failure.kind {
                     FailureKind::Denied => {
@@ -212,6 +219,7 @@ impl Surveyor<'_> {
         }
         for (request, keys) in &want.requests {
             let resolved: Request = canonical(request, mount);
+            self.turns.next().await;
             let response = match self.client.read(&resolved, self.token).await {
                 Ok(response) => response,
                 Err(failure) => match failure.kind {

@@ -17,7 +17,6 @@ mod hear;
 mod inputs;
 mod keeper;
 mod ledger;
-mod pace;
 mod parting;
 mod reload;
 mod requests;

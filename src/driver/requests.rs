@@ -14,7 +14,6 @@ use futures_util::future::LocalBoxFuture;
 use futures_util::stream::FuturesUnordered;
 
 use super::children::Children;
-use super::pace::Pace;
 use super::silence::Silence;
 use crate::config::plan::RateLimit;
 use crate::core::action::Question;
@@ -25,6 +24,7 @@ use crate::secret::Secret;
 use crate::vault::client::Client;
 use crate::vault::facts;
 use leasehold_base::failure::{Failure, FailureKind};
+use leasehold_base::rate::Pace;
 use leasehold_base::request::Request;
 use leasehold_base::response::Response;
 use leasehold_base::time::Moment;

@@ -1,7 +1,7 @@
 //! `leasehold plan` and `leasehold policy` on a real server: what works, what is denied or missing, the lines
 //! that would grant it; and that a role with exactly these lines can do all that it has to.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::support::{Leasehold, Rabbit, SOON, Stage, repository, wait_until};
 use serde_json::{Value, json};
@@ -48,6 +48,21 @@ fn what_works_is_told_and_nothing_is_minted_or_left() {
     assert!(std::fs::read_dir(stage.space.join("handoff")).expect("a folder").next().is_none());
     stage.assert_nothing_left();
     finished.assert_silent_about(crate::support::CANARY);
+}
+
+#[test]
+fn a_server_is_asked_at_the_rate_that_it_is_limited_to() {
+    let stage = stage();
+    let files: String = (0..4).map(|n| format!("  - {{path: f{n}, secret: secret/s{n}}}\n")).collect();
+    for n in 0..4 {
+        stage.server.put("secret", &format!("s{n}"), json!({ "key": n }));
+    }
+    let limited = "timeout: 5s, rate_limit: {per_second: 5, burst: 1}";
+    let config = stage.config(&format!("files:\n{files}")).replace("timeout: 5s", limited);
+    let began = Instant::now();
+    stage.run(&["plan"], &config).expect_code(0);
+    // The login, two questions about capabilities and four reads. The first goes at once.
+    assert!(began.elapsed() >= Duration::from_millis(6 * 200), "{:?}", began.elapsed());
 }
 
 #[test]

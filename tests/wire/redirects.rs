@@ -30,6 +30,23 @@ fn to_another_host_bring_the_token_nowhere() {
 }
 
 #[test]
+fn to_a_host_that_repeats_what_was_sent_are_not_quoted() {
+    let encoded: String = TOKEN.bytes().map(|byte| format!("%{byte:02x}")).collect();
+    let value = "a-value-that-is-written";
+    for host in [TOKEN, &encoded, value] {
+        for user in ["", "x:y@"] {
+            let home = leading_to(&format!("http://{user}{host}.example/v1/{PATH}"));
+            let args = BTreeMap::from([("k".to_owned(), Secret::from(value))]);
+            let failure = ask(&plan(&home.url()), &Request::write(PATH, args).expect("a good path"));
+            let failure = failure.expect_err("a failure");
+            assert_eq!(failure.kind, FailureKind::Redirected, "{failure}");
+            assert!(failure.why.contains("redirects to a host that repeats what was sent"), "{failure}");
+            assert!(!failure.why.to_lowercase().contains(&host.to_lowercase()), "{failure}");
+        }
+    }
+}
+
+#[test]
 fn to_a_host_that_is_allowed_are_followed_with_method_and_body() {
     for allowed in ["localhost", "LOCALHOST"] {
         let leader = Server::plain(|_, wire| reply(wire, 200, &[], br#"{"lease_id":"x"}"#));

@@ -6,6 +6,7 @@
 pub mod body;
 pub mod files;
 pub mod header;
+pub mod quote;
 pub mod resolve;
 pub mod tls;
 pub mod trouble;

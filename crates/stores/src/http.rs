@@ -13,6 +13,7 @@ use http::header::{DATE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use leasehold_http::body::{Collector, Growth, MAX, TooLarge};
 use leasehold_http::files::local;
+use leasehold_http::quote::{is_in_host, repeats};
 use leasehold_http::resolve::Resolver;
 use leasehold_http::tls;
 use leasehold_http::trouble::Trouble;
@@ -81,13 +82,12 @@ impl Answer {
     /// Returns a part of the answer as a part of a message; nothing if it repeats a credential of the request, or the
     /// start of one.
     pub(crate) fn said(&self, text: &str) -> String {
-        let repeated = self.unspoken.iter().any(|secret| repeats(text.as_bytes(), secret));
-        if repeated { String::new() } else { said(text) }
+        if self.repeats_credentials(text) { String::new() } else { said(text) }
     }
 
-    /// Returns whether the answer repeats a credential of the request anywhere.
-    pub(crate) fn repeats_credentials(&self) -> bool {
-        self.unspoken.iter().any(|secret| repeats(&self.body, secret))
+    /// Returns whether a text repeats a credential of the request.
+    pub(crate) fn repeats_credentials(&self, text: &str) -> bool {
+        self.unspoken.iter().any(|secret| repeats(text.as_bytes(), secret))
     }
 }
 
@@ -292,26 +292,6 @@ pub(crate) fn said(text: &str) -> String {
     clean.trim_end_matches(['.', ' ']).to_owned()
 }
 
-/// Returns whether a text contains the secret, or the start of it: a quote is often cut off. Shorter secrets occur in
-/// any text by chance.
-fn repeats(text: &[u8], secret: &Secret) -> bool {
-    const TELLING: usize = 6;
-    const ENOUGH: usize = 12;
-    let start = &secret.expose()[..secret.len().min(ENOUGH)];
-    start.len() >= TELLING && text.windows(start.len()).any(|part| part == start)
-}
-
-/// Returns whether a place, whose host has no capital letters, contains the secret or a long part of it. Whoever
-/// redirects chooses the part.
-fn is_in_host(place: &str, secret: &Secret) -> bool {
-    // Longer than the name of a service or a region, which a signature contains and a host may.
-    const LONG: usize = 16;
-    let secret = Secret::new(secret.expose().to_ascii_lowercase());
-    let parts = secret.expose().windows(LONG);
-    repeats(place.as_bytes(), &secret)
-        || parts.into_iter().any(|part| place.as_bytes().windows(LONG).any(|window| window == part))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -362,7 +342,12 @@ mod tests {
         ] {
             assert_eq!(answer.said(repeats), "", "{repeats}");
         }
-        for good in ["Value at 'webIdentityToken' failed", "Bearer of application/json"] {
+        let unspoken = vec!["Q8Q~of/the+client secret".into()];
+        let answer = Answer { unspoken, ..answer };
+        for repeats in ["client_secret=Q8Q%7Eof%2Fthe%2Bclient+secret&x=y", "no q=Q8Q%7eof%2fthe%2bcli..."] {
+            assert_eq!(answer.said(repeats), "", "{repeats}");
+        }
+        for good in ["Value at 'webIdentityToken' failed", "Bearer of application/json", "50% of 100%2"] {
             assert_eq!(answer.said(good), good);
         }
     }
@@ -416,6 +401,19 @@ mod tests {
             let failure = redirect(to, &["Hunter2", long]);
             assert!(failure.why.contains("redirects to elsewhere, which"), "{failure}");
         }
+        // A form that is repeated has its credential in escapes.
+        let secret = "Q8Q~of.the-client/secret";
+        for to in [
+            "https://Q8Q%257Eof.the-client.example/",
+            "https://Q8Q%7Eof.the-client%2Fsecret/",
+            "https://q8q%7eof.%74he-client.example/",
+            "https://Q8Q~of.the-client%2Fsecret:x@Q8Q%7Eof.the-client/",
+        ] {
+            let failure = redirect(to, &[secret]);
+            assert!(failure.why.contains("redirects to elsewhere, which"), "{failure}");
+        }
+        let failure = redirect("https://Q8Q%7Eof.the-client%2Fsecret:x@portal.example/", &[secret]);
+        assert!(failure.why.contains("to https://portal.example, which"), "{failure}");
         let signed = "AWS4-HMAC-SHA256 Credential=AKIA/20150830/eu-central-1/secretsmanager/aws4_request";
         let failure = redirect("https://secretsmanager.eu-central-1.amazonaws.com/", &[signed]);
         assert!(

@@ -11,6 +11,8 @@ use leasehold_base::failure::Failure;
 use leasehold_base::time::Moment;
 use tokio::sync::Mutex;
 
+use crate::times;
+
 /// How long before its end a value is replaced; or a quarter of its life, if that is less.
 const BEFORE_THE_END: Duration = Duration::from_secs(300);
 
@@ -38,6 +40,12 @@ pub(crate) struct Fresh<T> {
 }
 
 impl<T> Fresh<T> {
+    /// Makes one that is good until a time as the clouds write it. One whose end is not understood is fetched anew soon,
+    /// and not kept for ever.
+    pub(crate) fn until_time(it: T, ends: Option<&str>) -> Self {
+        Self::until(it, ends.map(|ends| times::parse(ends).unwrap_or_default()))
+    }
+
     /// Makes one that is good until a time in seconds since 1970.
     pub(crate) fn until(it: T, ends: Option<i64>) -> Self {
         let left = |ends: i64| u64::try_from(ends.saturating_sub(clock::now().wall)).unwrap_or(0);
@@ -79,9 +87,10 @@ struct Refused {
 }
 
 /// What changes if a file is written or replaced; `None` if it is not there.
-type Mark = Option<[i64; 6]>;
+pub(crate) type Mark = Option<[i64; 6]>;
 
-fn marks(files: Vec<PathBuf>) -> Vec<Mark> {
+/// Returns the marks of files.
+pub(crate) fn marks(files: Vec<PathBuf>) -> Vec<Mark> {
     let mark = |path: PathBuf| {
         let facts = fs::metadata(path).ok()?;
         let (dev, ino) = (facts.dev().cast_signed(), facts.ino().cast_signed());

@@ -1,4 +1,4 @@
-//! What a store needs of the machine. The sandbox has to know it before the store is asked.
+//! What a store, or a login by a cloud's identity, needs of the machine.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -6,7 +6,11 @@ use std::path::PathBuf;
 
 use crate::Kind;
 
-/// What a store needs of the machine, for the sandbox.
+/// The ports of the clouds. Their metadata services have no TLS.
+#[cfg(feature = "clouds")]
+pub(crate) const PORTS: [u16; 2] = [80, 443];
+
+/// What is needed of the machine. The sandbox has to know it before anything is asked.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Needs {
     /// Files, and folders, that are read.

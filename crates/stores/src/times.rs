@@ -10,11 +10,13 @@ pub(crate) fn stamp(at: i64) -> String {
     format!("{year:04}{month:02}{day:02}T{hour:02}{minute:02}{second:02}Z")
 }
 
-/// Reads the seconds of `2026-11-29T13:56:30Z`. A fraction is ignored.
+/// Reads the seconds of `2026-11-29T13:56:30Z`, or with `+00:00` for the `Z`. A fraction is ignored.
 pub(crate) fn parse(text: &str) -> Option<i64> {
-    let text = text.strip_suffix('Z')?;
     let (date, time) = text.split_once('T')?;
-    let number = |text: &str| text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse::<i64>().ok())?;
+    let (time, offset) = match time.find(['Z', '+', '-']).map(|at| time.split_at(at))? {
+        (time, "Z") => (time, 0),
+        (time, offset) => (time, seconds_of(offset)?),
+    };
     let mut date = date.split('-').map(number);
     let (year, month, day) = (date.next()??, date.next()??, date.next()??);
     let mut time = time.split('.').next()?.split(':').map(number);
@@ -25,7 +27,19 @@ pub(crate) fn parse(text: &str) -> Option<i64> {
         && hour < 24
         && minute < 60
         && second <= 60;
-    fits.then(|| days(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second)
+    fits.then(|| days(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second - offset)
+}
+
+fn number(text: &str) -> Option<i64> {
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
+}
+
+/// Reads how many seconds `+01:30` is ahead.
+fn seconds_of(offset: &str) -> Option<i64> {
+    let (sign, (hours, minutes)) = (offset.get(..1)?, offset.get(1..)?.split_once(':')?);
+    let (hours, minutes) = (number(hours)?, number(minutes)?);
+    let seconds = (hours < 24 && minutes < 60).then_some(hours * 3600 + minutes * 60)?;
+    Some(if sign == "-" { -seconds } else { seconds })
 }
 
 /// Returns the day of the Gregorian calendar that is this many days after 1970-01-01.
@@ -60,8 +74,25 @@ mod tests {
             let long = format!("{}-{}-{}:{}:{}Z", &w[..4], &w[4..6], &w[6..11], &w[11..13], &w[13..15]);
             assert_eq!(parse(&long), Some(at), "{long}");
         }
-        assert_eq!(parse("2026-11-29T13:56:30.123Z"), Some(1_795_960_590));
-        for bad in ["", "2026-11-29", "2026-11-29T13:56:30", "2026-13-01T00:00:00Z", "2026-1a-01T00:00:00Z"] {
+        for same in [
+            "2026-11-29T13:56:30.123Z",
+            "2026-11-29T13:56:30+00:00",
+            "2026-11-29T13:56:30.5-00:00",
+            "2026-11-29T15:26:30+01:30",
+            "2026-11-29T05:56:30-08:00",
+        ] {
+            assert_eq!(parse(same), Some(1_795_960_590), "{same}");
+        }
+        for bad in [
+            "",
+            "2026-11-29",
+            "2026-11-29T13:56:30",
+            "2026-13-01T00:00:00Z",
+            "2026-1a-01T00:00:00Z",
+            "2026-11-29T13:56:30+1",
+            "2026-11-29T13:56:30+00:aa",
+            "2026-11-29",
+        ] {
             assert_eq!(parse(bad), None, "{bad}");
         }
     }

@@ -14,6 +14,7 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderValue, LOCATION};
 use http::{Method, StatusCode};
 use leasehold_http::header;
+use leasehold_http::quote::{is_in_host, shares_a_long_part};
 use leasehold_http::trouble::is_forbidden;
 use percent_encoding::percent_decode_str;
 use rustify::endpoint::Endpoint;
@@ -64,6 +65,19 @@ struct Outgoing {
     body: Bytes,
 }
 
+impl Outgoing {
+    /// Returns a place that a server has named, for a message; not if its host repeats the token, or a long part of the
+    /// body, which may hold a credential.
+    fn shown(&self, url: &Url) -> String {
+        let place = place(url);
+        let sensitive = self.headers.values().filter(|value| value.is_sensitive());
+        let mut sensitive = sensitive.map(|value| Secret::new(value.as_bytes().to_vec()));
+        let repeats = sensitive.any(|secret| is_in_host(&place, &secret))
+            || shares_a_long_part(&place, &Secret::new(self.body.to_vec()));
+        if repeats { "a host that repeats what was sent".to_owned() } else { place }
+    }
+}
+
 impl Transport {
     pub(super) fn new(plan: &VaultPlan) -> Result<Self, Failure> {
         Ok(Self {
@@ -84,7 +98,7 @@ impl Transport {
             if !is_redirect(first.status()) {
                 return self.collect(&url, first).await;
             }
-            let next = self.next_hop(&url, first.headers())?;
+            let next = self.next_hop(&url, first.headers(), out)?;
             drop((first, turn));
             let (second, _turn) = self.hop(&next, Some(&url), out).await?;
             if is_redirect(second.status()) {
@@ -146,13 +160,13 @@ impl Transport {
 
     /// Returns where a redirect leads: to another server that may be asked for the same. Any port of our own host is
     /// allowed, since nodes of a cluster on one machine differ by it; over TLS its certificate has to be good.
-    fn next_hop(&self, from: &Url, headers: &HeaderMap) -> Result<Url, Failure> {
+    fn next_hop(&self, from: &Url, headers: &HeaderMap, out: &Outgoing) -> Result<Url, Failure> {
         let location = headers.get(LOCATION).and_then(|value| value.to_str().ok());
         let Some(next) = location.and_then(|location| from.join(location).ok()) else {
             return Err(redirected(format!("{} redirects without saying where to", place(from))));
         };
         let refuse =
-            |why: &str| Err(redirected(format!("{} redirects to {}{why}", place(from), place(&next))));
+            |why: &str| Err(redirected(format!("{} redirects to {}{why}", place(from), out.shown(&next))));
         if next.scheme() != from.scheme() {
             return refuse(": another scheme");
         }

@@ -149,10 +149,14 @@ fn of_several_sources_we_take_the_one_that_botocore_takes() {
         "role_arn = arn:aws:iam::123456789012:role/reader\nweb_identity_token_file = {}\n",
         machine.space.join("token").display()
     );
+    let chains = "[profile chain]\nrole_arn = arn:aws:iam::123456789012:role/last\nsource_profile = role\n\
+                  [profile circle]\nrole_arn = arn:aws:iam::123456789012:role/last\nsource_profile = circle\n\
+                  [profile region]\nregion = eu-central-1\n";
     for config in
-        [format!("[profile role]\n{ROLE}[profile web]\n{web}"), format!("[profile default]\n{ROLE}")]
+        [format!("[profile role]\n{ROLE}[profile web]\n{web}{chains}"), format!("[profile default]\n{ROLE}")]
     {
-        let profiles: &[&str] = if config.contains("default") { &[""] } else { &["", "keys", "role", "web"] };
+        const ALL: [&str; 8] = ["", "keys", "role", "web", "chain", "circle", "region", "absent"];
+        let profiles: &[&str] = if config.contains("default") { &[""] } else { &ALL };
         machine.space.file("config", config);
         let mut all = Vec::new();
         for profile in profiles {

@@ -144,7 +144,7 @@ impl Aws {
         let error = list("Errors").iter().find(|one| is(one, "SecretId"))?;
         let text = |key: &str| error.get(key).and_then(Tree::as_str).unwrap_or_default();
         let complaint = Complaint::of_one(text("ErrorCode"), text("Message"));
-        Some(Err(super::explained(&complaint, self.region.as_deref().unwrap_or_default(), "")))
+        Some(Err(super::explained(&complaint, self.region.get().map_or("", String::as_str), None)))
     }
 }
 
@@ -281,5 +281,34 @@ mod tests {
         let (asked, outcomes) = asked_at_once(3, &Err(away.clone().into()));
         assert_eq!(sizes(&asked), [3]);
         assert!(outcomes.iter().all(|outcome| matches!(outcome, Some(Err(failure)) if *failure == away)));
+    }
+
+    #[test]
+    fn one_of_several_is_found_or_explained_as_if_it_were_asked_for_by_itself() {
+        let settings = crate::settings::Aws { region: Some("eu-central-1".to_owned()), ..Default::default() };
+        let aws = Aws::new(&settings, &std::collections::BTreeMap::new());
+        aws.region().expect("it is named");
+        let binary = br#"{"Name": "b", "VersionId": "v1", "SecretBinary": "/wB7Ig=="}"#;
+        let values = format!(r#"{{"SecretValues": [{}]}}"#, String::from_utf8_lossy(binary));
+        let tree = Tree::from_json(values.as_bytes()).expect("JSON");
+        let found = aws.found(&tree, "b").expect("it is there").expect("a value");
+        assert_eq!(found.raw.expect("raw").expose(), b"\xff\x00{\"");
+        assert_eq!(found.version_id.as_deref(), Some("v1"));
+        assert!(aws.found(&tree, "c").is_none(), "it is asked for by itself");
+        for (code, kind, words) in [
+            ("ResourceNotFoundException", FailureKind::Missing, " does not have it (why)"),
+            ("AccessDeniedException", FailureKind::Denied, " denies it (why); `leasehold policy`"),
+            ("DecryptionFailure", FailureKind::Denied, " cannot decrypt it (why); allow kms:Decrypt"),
+            ("InternalServiceError", FailureKind::Unavailable, ": a fault of its own (why)"),
+            ("ThrottlingException", FailureKind::Overloaded(None), ": too many requests"),
+            ("Strange", FailureKind::Rejected, ": Strange (why)"),
+        ] {
+            let error = format!(r#"{{"SecretId": "s", "ErrorCode": "{code}", "Message": "why"}}"#);
+            let tree = Tree::from_json(format!(r#"{{"Errors": [{error}]}}"#).as_bytes()).expect("JSON");
+            let failure = aws.found(&tree, "s").expect("it is there").expect_err("refused");
+            assert_eq!(failure.kind, kind, "{failure}");
+            let start = format!("AWS Secrets Manager in eu-central-1{words}");
+            assert!(failure.why.starts_with(&start), "{failure}");
+        }
     }
 }

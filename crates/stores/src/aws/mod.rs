@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fmt;
 use std::os::unix::ffi::OsStringExt as _;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -27,7 +27,7 @@ use url::Url;
 
 use crate::answer;
 use crate::http::{Answer, Call, Http, said};
-use crate::needs::Needs;
+use crate::needs::{Needs, PORTS};
 use crate::settings;
 use crate::variables::Variables;
 use credentials::Credentials;
@@ -48,7 +48,10 @@ const MOST_PAGES: usize = 500;
 /// The secrets of one region, as one identity sees them.
 pub struct Aws {
     http: Http,
-    region: Result<String, Failure>,
+    /// The region of the configuration.
+    named: Option<String>,
+    /// The region, once it is known: the profile that names one may come after the start.
+    region: OnceLock<String>,
     endpoint: Result<Option<Url>, Failure>,
     fips: bool,
     credentials: Credentials,
@@ -57,7 +60,7 @@ pub struct Aws {
 
 impl fmt::Debug for Aws {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Aws").field("region", &self.region).finish_non_exhaustive()
+        f.debug_struct("Aws").field("region", &self.region.get()).finish_non_exhaustive()
     }
 }
 
@@ -73,12 +76,9 @@ pub(crate) fn needs(settings: &settings::Aws, environment: &dyn Fn(&str) -> Opti
 pub(crate) fn needs_of_credentials(variables: &Variables) -> Needs {
     let urls = variables::urls(variables);
     let mut needs = Needs::default();
-    // An address that is named replaces AWS' own, and the metadata services have no TLS.
-    needs.ports.extend(urls.filter_map(|url| url.port_or_known_default()).chain([80, 443]));
-    let tokens = ["AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"];
-    needs.read.extend(tokens.iter().filter_map(|name| variables.path(name)));
-    needs.read.extend(variables::profile_files(variables).into_iter().flatten());
-    needs.read.extend(credentials::token_file_of_profile(variables));
+    // An address that is named replaces AWS' own.
+    needs.ports.extend(urls.filter_map(|url| url.port_or_known_default()).chain(PORTS));
+    needs.read.extend(credentials::needed_files(variables));
     needs
 }
 
@@ -88,7 +88,8 @@ impl Aws {
         let named = || variables::endpoint(&variables, "AWS_ENDPOINT_URL_SECRETS_MANAGER");
         Self {
             http: Http::default(),
-            region: region(settings.region.as_deref(), &variables),
+            named: settings.region.clone(),
+            region: OnceLock::new(),
             endpoint: settings.endpoint.clone().map_or_else(named, |url| Ok(Some(url))),
             fips: variables::uses_fips(&variables),
             credentials: Credentials::new(variables, settings.role_arn.clone()),
@@ -155,7 +156,7 @@ impl Aws {
 
     /// Asks for `action`, and once more with other keys if the first have ended, or were replaced in their file.
     async fn call(&self, action: &str, body: Tree) -> Result<Tree, Refused> {
-        let region = self.region.as_ref().map_err(Clone::clone)?;
+        let region = self.region()?;
         let keys = self.credentials.keys(&self.http, region).await?;
         let answer = self.post(action, &body, (region, &keys)).await?;
         let complaint = match understood(&answer) {
@@ -173,6 +174,14 @@ impl Aws {
         let Some(others) = others else { return Err(Refused::of(&complaint, region, &keys.from)) };
         let answer = self.post(action, &body, (region, &others)).await?;
         understood(&answer).map_err(|complaint| Refused::of(&complaint, region, &others.from))
+    }
+
+    fn region(&self) -> Result<&str, Failure> {
+        if let Some(known) = self.region.get() {
+            return Ok(known);
+        }
+        let found = region(self.named.as_deref(), &self.credentials)?;
+        Ok(self.region.get_or_init(|| found))
     }
 
     /// Returns the address that is named, or that of the region.
@@ -210,7 +219,7 @@ struct Refused {
 impl Refused {
     fn of(complaint: &Complaint, region: &str, from: &str) -> Self {
         let is_of_action = is_of_action(&complaint.code);
-        Self { failure: explained(complaint, region, from), is_of_action }
+        Self { failure: explained(complaint, region, Some(from)), is_of_action }
     }
 }
 
@@ -253,7 +262,7 @@ fn understood(answer: &Answer) -> Result<Tree, Complaint> {
         && let Some(tree) = tree.clone()
         && let Some(map) = tree.as_map()
     {
-        if map.get("Errors").is_none() || !answer.repeats_credentials() {
+        if !errors_repeat_credentials(answer, &tree) {
             return Ok(tree);
         }
         // The errors of a batch have words, and these repeat a credential: each such secret is asked for by itself.
@@ -272,8 +281,15 @@ fn understood(answer: &Answer) -> Result<Tree, Complaint> {
     Err(Complaint::of(answer, answer.said(code), message.unwrap_or_default()))
 }
 
-/// Explains a refusal of Secrets Manager.
-fn explained(complaint: &Complaint, region: &str, from: &str) -> Failure {
+/// Returns whether an error of a batch repeats a credential of the request.
+fn errors_repeat_credentials(answer: &Answer, tree: &Tree) -> bool {
+    let errors = tree.get("Errors").and_then(Tree::as_list).unwrap_or_default().iter();
+    let words = |error| ["ErrorCode", "Message"].map(|name| Tree::get(error, name).and_then(Tree::as_str));
+    errors.flat_map(words).flatten().any(|text| answer.repeats_credentials(text))
+}
+
+/// Explains a refusal of Secrets Manager, which was asked with the keys `from` there.
+fn explained(complaint: &Complaint, region: &str, from: Option<&str>) -> Failure {
     let service = format!("AWS Secrets Manager in {region}");
     let words = complaint.words();
     let gone = ["marked for deletion", "scheduled for deletion", "marked deleted"];
@@ -298,14 +314,16 @@ fn explained(complaint: &Complaint, region: &str, from: &str) -> Failure {
         "InternalServiceError" => {
             Failure::new(FailureKind::Unavailable, format!("{service}: a fault of its own{words}"))
         }
-        _ => common(complaint, &format!("{service}, asked with {from}")),
+        _ => match from {
+            Some(from) => common(complaint, &format!("{service}, asked with {from}")),
+            None => common(complaint, &service),
+        },
     }
 }
 
 /// Returns the region of the configuration, of the environment or of the profile.
-fn region(named: Option<&str>, variables: &Variables) -> Result<String, Failure> {
-    let named = named.or_else(|| variables::region(variables)).map(str::to_owned);
-    let region = named.or_else(|| credentials::region_of_profile(variables)).ok_or_else(|| {
+fn region(named: Option<&str>, credentials: &Credentials) -> Result<String, Failure> {
+    let region = credentials.region(named)?.ok_or_else(|| {
         let why = "no region of AWS is known; set `region`, or AWS_REGION";
         Failure::advised(FailureKind::Unusable, why)
     })?;

@@ -39,8 +39,7 @@ pub(crate) async fn signed(
 ) -> Result<Proven, Failure> {
     let credentials = Credentials::new(variables.clone(), None);
     // Credentials of a role need a region of their own, whichever region the server asks.
-    let own =
-        at.map_or_else(|| region(None, variables).unwrap_or_else(|_| GLOBAL.1.to_owned()), str::to_owned);
+    let own = region(at, &credentials).unwrap_or_else(|_| GLOBAL.1.to_owned());
     let keys = credentials.keys(http, &own).await?;
     let (url, within) = sts(at)?;
     let form = Form::of(&[("Action", b"GetCallerIdentity"), ("Version", STS_VERSION.as_bytes())]);
@@ -93,11 +92,12 @@ pub(crate) async fn identity(
     at: Option<&str>,
     audience: &str,
 ) -> Result<Secret, Failure> {
-    let region = region(at, variables)?;
+    let credentials = Credentials::new(variables.clone(), None);
+    let region = region(at, &credentials)?;
     if audience.len() > 1000 {
         return Err(Failure::new(FailureKind::Unusable, "`audience` is longer than AWS takes one"));
     }
-    Credentials::new(variables.clone(), None).identity(http, &region, audience).await
+    credentials.identity(http, &region, audience).await
 }
 
 #[cfg(test)]

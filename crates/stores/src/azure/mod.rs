@@ -22,7 +22,7 @@ use url::Url;
 use crate::answer;
 use crate::http::{Answer, Call, Http, place, said};
 use crate::kept::{Fresh, Kept};
-use crate::needs::Needs;
+use crate::needs::{Needs, PORTS};
 use crate::rest::{self, Page};
 use crate::settings::{self, AzureIdentity};
 use crate::variables::Variables;
@@ -83,7 +83,7 @@ pub(crate) fn needs(settings: &settings::Azure, environment: &dyn Fn(&str) -> Op
 pub(crate) fn needs_of_identity(identity: &AzureIdentity, variables: &Variables) -> Needs {
     let named = ["AZURE_AUTHORITY_HOST", "AZURE_POD_IDENTITY_AUTHORITY_HOST", "IDENTITY_ENDPOINT"];
     let urls = named.iter().filter_map(|name| variables.good_url(name));
-    let ports = urls.filter_map(|url| url.port_or_known_default()).chain([80, 443]).collect();
+    let ports = urls.filter_map(|url| url.port_or_known_default()).chain(PORTS).collect();
     Needs { read: identity::files(identity, variables).into_iter().collect(), ports }
 }
 

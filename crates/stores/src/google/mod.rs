@@ -24,7 +24,7 @@ use url::Url;
 
 use crate::answer;
 use crate::http::{Answer, Http, said};
-use crate::needs::Needs;
+use crate::needs::{Needs, PORTS};
 use crate::rest::{self, Page};
 use crate::settings;
 use crate::variables::Variables;
@@ -69,7 +69,7 @@ pub(crate) fn needs(settings: &settings::Google, environment: &dyn Fn(&str) -> O
 pub(crate) fn needs_of_identity(variables: &Variables) -> Needs {
     let mut needs = Needs::default();
     needs.ports.extend(identity::metadata(variables).and_then(|url| url.port_or_known_default()));
-    needs.ports.extend([80, 443]);
+    needs.ports.extend(PORTS);
     let Some(path) = identity::key_file(variables) else { return needs };
     if let Ok(key) = key::Key::read(&path) {
         needs.read.extend(key.file().map(Into::into));

@@ -29,20 +29,19 @@ pub(super) enum Token {
 
 /// Returns the container's credentials, if a variable names any.
 pub(super) fn source(variables: &Variables) -> Result<Option<Source>, Failure> {
-    let relative = variables.text("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI");
-    let (name, url) = match (relative, variables.text("AWS_CONTAINER_CREDENTIALS_FULL_URI")) {
-        (Some(path), _) if path.starts_with('/') => {
-            ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", Url::parse(&format!("{ECS}{path}")))
-        }
-        (Some(_), _) => {
-            let why = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI does not begin with /";
-            return Err(Failure::new(FailureKind::Unusable, why));
-        }
-        (None, Some(full)) => ("AWS_CONTAINER_CREDENTIALS_FULL_URI", Url::parse(full)),
-        (None, None) => return Ok(None),
-    };
+    let (relative, full) = ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI");
     let unusable = |why: String| Failure::new(FailureKind::Unusable, why);
-    let url = url.map_err(|_| unusable(format!("{name} is no URL")))?;
+    let (name, url) = match variables.text(relative) {
+        Some(path) if path.starts_with('/') => {
+            let url = Url::parse(&format!("{ECS}{path}"));
+            (relative, url.map_err(|_| unusable(format!("{relative} is no path of a URL")))?)
+        }
+        Some(_) => return Err(unusable(format!("{relative} does not begin with /"))),
+        None => match variables.url(full)? {
+            Some(url) => (full, url),
+            None => return Ok(None),
+        },
+    };
     // The token would be sent to any host that the variable names.
     if url.scheme() != "https" && !may_be_plain(&url) {
         return Err(unusable(format!(

@@ -1,10 +1,12 @@
 //! The sources of AWS' credentials, in the order of AWS' own programs, and how long the credentials are good.
 
 mod container;
+mod files;
 mod instance;
 mod profile;
 mod sts;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -14,14 +16,14 @@ use leasehold_base::tree::Tree;
 use leasehold_http::files::local;
 use url::Url;
 
-use super::needs_of_credentials;
 use super::sign::Keys;
+use super::variables;
 use crate::http::{Http, said};
 use crate::kept::{Fresh, Kept};
-use crate::times;
 use crate::variables::Variables;
+use files::Files;
+use profile::Chosen;
 
-pub(super) use profile::{region as region_of_profile, token_file as token_file_of_profile};
 pub(super) use sts::VERSION as STS_VERSION;
 
 /// The name of a role's session, if nothing else names it.
@@ -64,18 +66,30 @@ pub(super) struct Credentials {
     variables: Variables,
     /// The role that the configuration names.
     role_arn: Option<String>,
+    files: Files,
     kept: Kept<Keys>,
 }
 
 impl Credentials {
     pub(super) fn new(variables: Variables, role_arn: Option<String>) -> Self {
-        Self { variables, role_arn, kept: Kept::default() }
+        Self { variables, role_arn, files: Files::default(), kept: Kept::default() }
+    }
+
+    /// Returns the region that the configuration, the environment or the profile names.
+    pub(super) fn region(&self, named: Option<&str>) -> Result<Option<String>, Failure> {
+        if let Some(named) = named.or_else(|| variables::region(&self.variables)) {
+            return Ok(Some(named.to_owned()));
+        }
+        let chosen = profile::chosen(&self.variables, &self.files).map_err(lacking)?;
+        Ok(chosen.and_then(|chosen| chosen.region()))
     }
 
     /// Returns the keys to sign with.
     pub(super) async fn keys(&self, http: &Http, region: &str) -> Result<Arc<Keys>, Failure> {
-        let files = || needs_of_credentials(&self.variables).read.into_iter().collect();
-        self.kept.get(files, async { self.fetch(http, region).await.map_err(lacking) }).await
+        let read = || read(&self.variables, &self.files).into_iter().collect();
+        let keys = self.kept.get(read, async { self.fetch(http, region).await.map_err(lacking) }).await;
+        self.files.forget();
+        keys
     }
 
     /// Has these keys replaced at the next request, since AWS says that they have ended.
@@ -107,7 +121,7 @@ impl Credentials {
     }
 
     async fn fetch(&self, http: &Http, region: &str) -> Result<Fresh<Keys>, Failure> {
-        let mut source = source(&self.variables)?;
+        let mut source = source(&self.variables, &self.files)?;
         if let Some(role_arn) = &self.role_arn {
             source = Source::Assumed { base: Box::new(source), role: Role::of(role_arn.clone()) };
         }
@@ -123,21 +137,47 @@ struct Around<'a> {
     variables: &'a Variables,
 }
 
-/// Returns the source of one kind, if that is configured.
-type Find = fn(&Variables) -> Result<Option<Source>, Failure>;
+/// Returns the files that credentials may be read from.
+pub(super) fn needed_files(variables: &Variables) -> BTreeSet<PathBuf> {
+    read(variables, &Files::default())
+}
+
+fn read(variables: &Variables, files: &Files) -> BTreeSet<PathBuf> {
+    let tokens = ["AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"];
+    let named = tokens.iter().filter_map(|name| variables.path(name));
+    let profiles = variables::profile_files(variables).into_iter().flatten();
+    // Why there is no profile is said when credentials are looked for.
+    let chosen = profile::chosen(variables, files).ok().flatten();
+    let of_profile = chosen.map(|chosen| chosen.token_files()).unwrap_or_default();
+    named.chain(profiles).chain(of_profile).collect()
+}
 
 /// Returns the first source that is configured. Only that one is asked: the credentials of another would be those of
 /// another identity.
 ///
 /// The order is that of AWS' command line and of boto3 (`create_credential_resolver` of botocore): a profile that
 /// `AWS_PROFILE` names comes after the environment's keys, and only its role comes before the environment's web
-/// identity.
-fn source(variables: &Variables) -> Result<Source, Failure> {
-    const FIRST: [Find; 5] = [environment, profile::role, web_identity, profile::source, container::source];
-    for find in FIRST {
-        if let Some(source) = find(variables)? {
-            return Ok(source);
-        }
+/// identity. The profile has to be there in any case.
+fn source(variables: &Variables, files: &Files) -> Result<Source, Failure> {
+    let given = environment(variables)?;
+    if let (Some(given), None) = (&given, variables::profile(variables)) {
+        return Ok(Source::Given(given.clone()));
+    }
+    let profile = profile::chosen(variables, files)?;
+    if let Some(given) = given {
+        return Ok(Source::Given(given));
+    }
+    if let Some(role) = profile.as_ref().map_or(Ok(None), Chosen::role)? {
+        return Ok(role);
+    }
+    if let Some(web) = web_identity(variables)? {
+        return Ok(web);
+    }
+    if let Some(own) = profile.as_ref().map_or(Ok(None), Chosen::source)? {
+        return Ok(own);
+    }
+    if let Some(container) = container::source(variables)? {
+        return Ok(container);
     }
     if instance::is_disabled(variables) {
         return Err(unusable(
@@ -147,13 +187,13 @@ fn source(variables: &Variables) -> Result<Source, Failure> {
     Ok(Source::Instance)
 }
 
-fn environment(variables: &Variables) -> Result<Option<Source>, Failure> {
+fn environment(variables: &Variables) -> Result<Option<Keys>, Failure> {
     let (id, secret) = (variables.text("AWS_ACCESS_KEY_ID"), variables.secret("AWS_SECRET_ACCESS_KEY"));
     match (id, secret) {
         (Some(id), Some(secret)) => {
             let token = variables.secret("AWS_SESSION_TOKEN").cloned();
             let from = "AWS_ACCESS_KEY_ID".to_owned();
-            Ok(Some(Source::Given(Keys { id: id.to_owned(), secret: secret.clone(), token, from })))
+            Ok(Some(Keys { id: id.to_owned(), secret: secret.clone(), token, from }))
         }
         (None, None) => Ok(None),
         (Some(_), None) => Err(unusable("AWS_ACCESS_KEY_ID is set, and AWS_SECRET_ACCESS_KEY is not")),
@@ -216,7 +256,7 @@ fn answer(body: &[u8], what: &str) -> Result<Fresh<Keys>, Failure> {
     let (id, secret_key) = keys.ok_or_else(|| no_service(what, 200))?;
     let (token, from) = (secret("Token"), what.to_owned());
     let keys = Keys { id: key_id(id)?, secret: secret_key, token, from };
-    Ok(Fresh::until(keys, text("Expiration").and_then(times::parse)))
+    Ok(Fresh::until_time(keys, text("Expiration")))
 }
 
 /// Checks an id that may become a part of a header.
@@ -248,59 +288,5 @@ fn unusable(why: impl Into<String>) -> Failure {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::aws::variables::NAMES;
-    use leasehold_base::secret::Secret;
-
-    fn chosen(variables: &[(&str, &str)]) -> Result<String, Failure> {
-        let of = |wanted: &str| variables.iter().find(|(name, _)| *name == wanted);
-        let source = source(&Variables::of(NAMES, &|name| of(name).map(|(_, value)| Secret::from(*value))))?;
-        Ok(match source {
-            Source::Given(keys) => keys.from,
-            Source::WebIdentity { role_arn, .. } => role_arn,
-            Source::Assumed { role, .. } => format!("assumed {}", role.arn),
-            Source::Container { url, .. } => url.to_string(),
-            Source::Instance => "instance".to_owned(),
-        })
-    }
-
-    #[test]
-    fn the_first_source_that_is_configured_is_the_one() {
-        let keys = [("AWS_ACCESS_KEY_ID", "AKIA"), ("AWS_SECRET_ACCESS_KEY", "s")];
-        let web = [("AWS_WEB_IDENTITY_TOKEN_FILE", "/t"), ("AWS_ROLE_ARN", "arn:role")];
-        let container = [("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/v2/x")];
-        let all = [&keys[..], &web, &container].concat();
-        assert_eq!(chosen(&all).as_deref(), Ok("AWS_ACCESS_KEY_ID"));
-        assert_eq!(chosen(&all[2..]).as_deref(), Ok("arn:role"));
-        assert_eq!(chosen(&all[4..]).as_deref(), Ok("http://169.254.170.2/v2/x"));
-        assert_eq!(chosen(&[]).as_deref(), Ok("instance"));
-    }
-
-    #[test]
-    fn half_a_key_and_a_token_for_anybody_are_refused() {
-        for (variables, words) in [
-            (&[("AWS_ACCESS_KEY_ID", "AKIA")][..], "AWS_SECRET_ACCESS_KEY is not"),
-            (&[("AWS_WEB_IDENTITY_TOKEN_FILE", "/t")], "AWS_ROLE_ARN is not"),
-            (&[("AWS_EC2_METADATA_DISABLED", "True")], "AWS_EC2_METADATA_DISABLED"),
-            (&[("AWS_PROFILE", "x")], "no file has the profile x"),
-            (&[("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://example.com/x")], "no token was sent"),
-            (&[("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "@example.com/x")], "does not begin with /"),
-        ] {
-            let failure = chosen(variables).expect_err("refused");
-            assert_eq!(failure.kind, FailureKind::Unusable);
-            assert!(failure.why.contains(words), "{failure}");
-        }
-    }
-
-    #[test]
-    fn what_is_no_answer_of_a_metadata_service_is_said_so() {
-        let failure = answer(b"<html>sign in</html>", "it").expect_err("no JSON");
-        assert_eq!(failure.kind, FailureKind::Intercepted);
-        assert!(answer(b"{\"AccessKeyId\": \"AKIA\"}", "it").is_err());
-        assert!(answer(b"{\"AccessKeyId\": \"A\\nB\", \"SecretAccessKey\": \"s\"}", "it").is_err());
-        let good = b"{\"Code\":\"Success\",\"AccessKeyId\":\"AKIA\",\"SecretAccessKey\":\"s\",\"Token\":\"t\",\"Expiration\":\"2026-11-29T13:56:30Z\"}";
-        let found = answer(good, "it").expect("good");
-        assert!(found.life.is_some() && found.it.token.is_some());
-    }
-}
+#[allow(clippy::disallowed_methods, reason = "tests write their own files")]
+mod tests;

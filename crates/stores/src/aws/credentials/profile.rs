@@ -1,189 +1,225 @@
-//! Profiles: the files `~/.aws/credentials` and `~/.aws/config`.
+//! The credentials of a profile, and the chain of roles that lead to them.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use leasehold_base::failure::{Failure, FailureKind};
-use leasehold_base::secret::Secret;
-use leasehold_http::files;
 
+use super::files::{Files, Profile, Profiles};
 use super::{Role, Source};
 use crate::aws::sign::Keys;
 use crate::aws::variables;
+use crate::http::said;
 use crate::variables::Variables;
 
-/// The most bytes of a file of profiles.
-const MOST: usize = 256 * 1024;
-
-/// What both files say about one profile.
-#[derive(Default)]
-struct Profile {
-    keys: BTreeMap<String, Secret>,
-}
-
-impl Profile {
-    fn text(&self, key: &str) -> Option<&str> {
-        self.keys.get(key)?.expose_str()
-    }
-}
-
-/// Returns the source of the profile that is named, or of `default` if that has one.
-pub(super) fn source(variables: &Variables) -> Result<Option<Source>, Failure> {
-    let Some((name, profile)) = chosen(variables)? else { return Ok(None) };
-    of(variables, name, &profile)
-}
-
-/// Returns the role of that profile, if the profile's own credentials assume it.
-pub(super) fn role(variables: &Variables) -> Result<Option<Source>, Failure> {
-    let Some((name, profile)) = chosen(variables)? else { return Ok(None) };
-    if profile.text("role_arn").is_none() || profile.text("web_identity_token_file").is_some() {
-        return Ok(None);
-    }
-    of(variables, name, &profile)
+/// The profile that is named, or `default`, among the others that it may name.
+pub(super) struct Chosen<'a> {
+    variables: &'a Variables,
+    name: &'a str,
+    all: Arc<Profiles>,
 }
 
 /// Returns the profile that is named, or `default` if that is there.
-fn chosen(variables: &Variables) -> Result<Option<(&str, Profile)>, Failure> {
-    let name = variables::profile(variables).unwrap_or("default");
-    match (profile(variables, name)?, variables::profile(variables)) {
-        (Some(profile), _) => Ok(Some((name, profile))),
+///
+/// # Errors
+/// If no file has the profile that is named. AWS' command line and boto3 then refuse to work, whatever other
+/// credentials there are: those would be another identity's.
+pub(super) fn chosen<'a>(variables: &'a Variables, files: &Files) -> Result<Option<Chosen<'a>>, Failure> {
+    let named = variables::profile(variables);
+    let chosen = Chosen { variables, name: named.unwrap_or("default"), all: files.profiles(variables)? };
+    match (chosen.all.get(chosen.name), named) {
+        (Some(_), _) => Ok(Some(chosen)),
         (None, None) => Ok(None),
-        (None, Some(name)) => Err(unusable(format!("no file has the profile {name} of AWS_PROFILE"))),
+        (None, Some(name)) => Err(Failure::advised(
+            FailureKind::Unusable,
+            format!(
+                "no file has the profile {name} of AWS_PROFILE; add it to {}, or unset AWS_PROFILE",
+                places(variables)
+            ),
+        )),
     }
 }
 
-/// Returns the region of the profile that is named.
-pub(in crate::aws) fn region(variables: &Variables) -> Option<String> {
-    let name = variables::profile(variables).unwrap_or("default");
-    Some(profile(variables, name).ok()??.text("region")?.to_owned())
+/// Returns the names of the files of profiles.
+fn places(variables: &Variables) -> String {
+    let files = variables::profile_files(variables).into_iter().flatten();
+    let shown: Vec<_> = files.map(|path| path.display().to_string()).collect();
+    if shown.is_empty() { "the file of AWS_CONFIG_FILE".to_owned() } else { shown.join(" or ") }
 }
 
-/// Returns the file of a web identity that the profile names.
-pub(in crate::aws) fn token_file(variables: &Variables) -> Option<PathBuf> {
-    let name = variables::profile(variables).unwrap_or("default");
-    profile(variables, name).ok()??.text("web_identity_token_file").map(PathBuf::from)
-}
+impl Chosen<'_> {
+    fn profile(&self) -> Option<&Profile> {
+        self.all.get(self.name)
+    }
 
-fn of(variables: &Variables, name: &str, profile: &Profile) -> Result<Option<Source>, Failure> {
-    let session = profile.text("role_session_name").unwrap_or(super::SESSION).to_owned();
-    if let Some(role_arn) = profile.text("role_arn") {
-        let role_arn = role_arn.to_owned();
-        if let Some(file) = profile.text("web_identity_token_file") {
-            return Ok(Some(Source::WebIdentity { token_file: PathBuf::from(file), role_arn, session }));
+    /// Returns the region of the profile.
+    pub(super) fn region(&self) -> Option<String> {
+        self.profile()?.text("region").map(str::to_owned)
+    }
+
+    /// Returns the role of the profile, if the profile's own credentials assume it.
+    pub(super) fn role(&self) -> Result<Option<Source>, Failure> {
+        let assumes = self.profile().is_some_and(assumes);
+        assumes.then(|| self.assumed(self.name, &mut Vec::new())).transpose()
+    }
+
+    /// Returns what else the profile has.
+    pub(super) fn source(&self) -> Result<Option<Source>, Failure> {
+        self.profile().map_or(Ok(None), |profile| own(self.name, profile))
+    }
+
+    /// Returns the files of web identities that the profile, and those that it names, may need.
+    pub(super) fn token_files(&self) -> Vec<PathBuf> {
+        let (mut files, mut visited, mut next) = (Vec::new(), Vec::new(), Some(self.name));
+        while let Some(name) = next.filter(|name| !visited.contains(name)) {
+            visited.push(name);
+            let profile = self.all.get(name);
+            files.extend(profile.and_then(|profile| profile.path("web_identity_token_file")));
+            next = profile.and_then(|profile| profile.text("source_profile"));
         }
-        let (role, base) = (
-            assumed(name, profile, Role { session, ..Role::of(role_arn) })?,
-            base(variables, name, profile)?,
-        );
-        return Ok(Some(Source::Assumed { base: Box::new(base), role }));
+        files
     }
-    if profile.text("web_identity_token_file").is_some() {
-        return Err(unusable(format!("the profile {name} has web_identity_token_file, and no role_arn")));
+
+    /// Returns the role of a profile. `visited` are the profiles whose roles need this one.
+    fn assumed<'b>(&'b self, name: &'b str, visited: &mut Vec<&'b str>) -> Result<Source, Failure> {
+        let profile =
+            self.all.get(name).ok_or_else(|| unusable(format!("no file has the profile {name}")))?;
+        visited.push(name);
+        let role = role(name, profile)?;
+        let base = match (profile.text("source_profile"), profile.text("credential_source")) {
+            (Some(_), Some(_)) => Err(wrong(name, "has both source_profile and credential_source; keep one")),
+            (Some(next), None) => self.of_source_profile(name, next, visited),
+            (None, Some(source)) => self.of_credential_source(name, source),
+            (None, None) => Err(wrong(
+                name,
+                "has role_arn, and neither source_profile, credential_source nor web_identity_token_file",
+            )),
+        };
+        Ok(Source::Assumed { base: Box::new(base?), role })
     }
-    if let Some(keys) = keys(profile, name) {
+
+    /// Returns the credentials of the profile `next`, with which the role of the profile `name` is assumed.
+    fn of_source_profile<'b>(
+        &'b self,
+        name: &'b str,
+        next: &'b str,
+        visited: &mut Vec<&'b str>,
+    ) -> Result<Source, Failure> {
+        let lacks = |why: &str| wrong(name, format!("has role_arn, and its source_profile {next} {why}"));
+        let profile = self.all.get(next).ok_or_else(|| lacks("is in no file"))?;
+        // A profile may assume its role with its own keys.
+        let is_own = next == name && has_keys(profile);
+        if visited.contains(&next) && !is_own {
+            let way = [visited, &[next][..]].concat().join(", ");
+            return Err(unusable(format!(
+                "the profiles of AWS lead in a circle: {way}; let one of them have keys, or another source_profile"
+            )));
+        }
+        // Keys come before a role here.
+        if assumes(profile) && !has_keys(profile) {
+            return self.assumed(next, visited);
+        }
+        own(next, profile)?.ok_or_else(|| lacks("has neither keys nor a role"))
+    }
+
+    /// Returns the credentials of the place that a profile names.
+    fn of_credential_source(&self, name: &str, source: &str) -> Result<Source, Failure> {
+        let lacks = |why: &str| wrong(name, format!("has credential_source = {source}, and {why}"));
+        match source {
+            "Environment" => super::environment(self.variables)?
+                .map(Source::Given)
+                .ok_or_else(|| lacks("the environment has no AWS_ACCESS_KEY_ID")),
+            "EcsContainer" => super::container::source(self.variables)?
+                .ok_or_else(|| lacks("no AWS_CONTAINER_CREDENTIALS_… variable is set")),
+            "Ec2InstanceMetadata" if super::instance::is_disabled(self.variables) => {
+                Err(lacks("AWS_EC2_METADATA_DISABLED is set"))
+            }
+            "Ec2InstanceMetadata" => Ok(Source::Instance),
+            other => Err(wrong(
+                name,
+                format!(
+                    "has the credential_source {}, which there is not; use Environment, EcsContainer or Ec2InstanceMetadata",
+                    said(other)
+                ),
+            )),
+        }
+    }
+}
+
+/// Returns whether the profile has a role that other credentials assume.
+fn assumes(profile: &Profile) -> bool {
+    profile.text("role_arn").is_some() && profile.text("web_identity_token_file").is_none()
+}
+
+fn has_keys(profile: &Profile) -> bool {
+    ["aws_access_key_id", "aws_secret_access_key"].iter().any(|key| profile.secret(key).is_some())
+}
+
+/// Returns the credentials that a profile has itself: a web identity, or keys.
+fn own(name: &str, profile: &Profile) -> Result<Option<Source>, Failure> {
+    if let Some(token_file) = profile.path("web_identity_token_file") {
+        let role_arn = profile.text("role_arn");
+        let role_arn = role_arn.ok_or_else(|| wrong(name, "has web_identity_token_file, and no role_arn"))?;
+        return Ok(Some(Source::WebIdentity {
+            token_file,
+            role_arn: role_arn.to_owned(),
+            session: session(profile),
+        }));
+    }
+    if let Some(keys) = keys(name, profile)? {
         return Ok(Some(Source::Given(keys)));
     }
     for other in ["credential_process", "sso_session", "sso_start_url", "login_session"] {
         if profile.text(other).is_some() {
-            return Err(unusable(format!(
-                "the profile {name} has {other}, which Leasehold does not follow; give it keys or a role"
-            )));
+            let why = format!("has {other}, which Leasehold does not follow; give it keys or a role");
+            return Err(wrong(name, why));
         }
     }
-    match variables::profile(variables) {
-        Some(name) => Err(unusable(format!("the profile {name} has neither keys nor a role"))),
-        None => Ok(None),
-    }
+    Ok(None)
 }
 
-/// Adds what the profile says about its role.
-fn assumed(name: &str, profile: &Profile, role: Role) -> Result<Role, Failure> {
+fn session(profile: &Profile) -> String {
+    profile.text("role_session_name").unwrap_or(super::SESSION).to_owned()
+}
+
+/// Returns what the profile says about its role.
+fn role(name: &str, profile: &Profile) -> Result<Role, Failure> {
     if profile.text("mfa_serial").is_some() {
-        return Err(unusable(format!(
-            "the profile {name} has mfa_serial, and a program cannot enter a code; name a role that needs none"
-        )));
+        let why = "has mfa_serial, and a program cannot enter a code; name a role that needs none";
+        return Err(wrong(name, why));
     }
     let seconds = profile.text("duration_seconds").map(str::parse).transpose();
-    let duration = seconds.map_err(|_| {
-        unusable(format!("the profile {name} has a duration_seconds that is no number; write it like 3600"))
-    })?;
-    Ok(Role { external_id: profile.text("external_id").map(str::to_owned), duration, ..role })
-}
-
-/// Returns the source of the credentials that a profile's role is assumed with.
-fn base(variables: &Variables, name: &str, profile: &Profile) -> Result<Source, Failure> {
-    let wrong = |why: String| unusable(format!("the profile {name} has role_arn, {why}"));
-    match (profile.text("source_profile"), profile.text("credential_source")) {
-        (Some(source), _) => {
-            let found = self::profile(variables, source)?.and_then(|profile| keys(&profile, source));
-            let none = || wrong(format!("and its source_profile {source} has no keys"));
-            found.map(Source::Given).ok_or_else(none)
-        }
-        (None, Some("Environment")) => super::environment(variables)?
-            .ok_or_else(|| wrong("and the environment has no AWS_ACCESS_KEY_ID".to_owned())),
-        (None, Some("EcsContainer")) => super::container::source(variables)?
-            .ok_or_else(|| wrong("and no AWS_CONTAINER_CREDENTIALS_… variable is set".to_owned())),
-        (None, Some("Ec2InstanceMetadata")) => Ok(Source::Instance),
-        _ => Err(wrong("and neither source_profile nor web_identity_token_file".to_owned())),
-    }
-}
-
-fn keys(profile: &Profile, name: &str) -> Option<Keys> {
-    Some(Keys {
-        id: profile.text("aws_access_key_id")?.to_owned(),
-        secret: profile.keys.get("aws_secret_access_key")?.clone(),
-        token: profile.keys.get("aws_session_token").cloned(),
-        from: format!("the profile {name}"),
+    let duration =
+        seconds.map_err(|_| wrong(name, "has a duration_seconds that is no number; write it like 3600"))?;
+    let text = |key: &str| profile.text(key).map(str::to_owned);
+    Ok(Role {
+        arn: text("role_arn").unwrap_or_default(),
+        session: session(profile),
+        external_id: text("external_id"),
+        duration,
     })
 }
 
-fn profile(variables: &Variables, name: &str) -> Result<Option<Profile>, Failure> {
-    let mut all = Profile::default();
-    let mut found = false;
-    // The second file does not change what the first one says.
-    for (path, is_config) in variables::profile_files(variables).into_iter().zip([false, true]) {
-        let Some(path) = path.filter(|path| path.exists()) else { continue };
-        let bytes = files::read("AWS profiles", &path, MOST)?;
-        found |= match (is_config, name) {
-            (false, _) => read(&bytes, name, &mut all),
-            // AWS' own programs take either, and the longer one counts.
-            (true, "default") => {
-                ["profile default", "default"].iter().any(|name| read(&bytes, name, &mut all))
-            }
-            (true, _) => read(&bytes, &format!("profile {name}"), &mut all),
-        };
+fn keys(name: &str, profile: &Profile) -> Result<Option<Keys>, Failure> {
+    let half = |which: &str, other: &str| {
+        wrong(name, format!("has only half a key: {which} is there, and {other} is not; add it"))
+    };
+    let (id, secret) = ("aws_access_key_id", "aws_secret_access_key");
+    match (profile.text(id), profile.secret(secret)) {
+        (None, None) => Ok(None),
+        (Some(_), None) => Err(half(id, secret)),
+        (None, Some(_)) => Err(half(secret, id)),
+        (Some(id), Some(secret)) => Ok(Some(Keys {
+            id: id.to_owned(),
+            secret: secret.clone(),
+            token: profile.secret("aws_session_token").cloned(),
+            from: format!("the profile {name}"),
+        })),
     }
-    Ok(found.then_some(all))
 }
 
-/// Adds what the section says, and returns whether the section is there. An indented line belongs to the key above
-/// it, and we use none of these.
-fn read(bytes: &[u8], section: &str, into: &mut Profile) -> bool {
-    let (mut inside, mut found) = (false, false);
-    for line in bytes.split(|byte| *byte == b'\n') {
-        let text = line.trim_ascii();
-        if text.is_empty() || text[0] == b'#' || text[0] == b';' {
-            continue;
-        }
-        if text[0] == b'[' {
-            let name = text[1..].split(|byte| *byte == b']').next().unwrap_or_default();
-            let words = name.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
-            inside = words.eq(section.as_bytes().split(|byte| *byte == b' '));
-            found |= inside;
-        } else if inside && !line[0].is_ascii_whitespace() {
-            let mut halves = text.splitn(2, |byte| *byte == b'=');
-            let (Some(key), Some(value)) = (halves.next(), halves.next()) else { continue };
-            let key = String::from_utf8_lossy(key.trim_ascii()).to_ascii_lowercase();
-            let value = value.trim_ascii();
-            // A comment begins after white space, and a key of AWS contains neither.
-            let end = value.windows(2).position(|two| two[0].is_ascii_whitespace() && two[1] == b'#');
-            let value = Secret::new(value[..end.unwrap_or(value.len())].trim_ascii().to_vec());
-            if !value.is_empty() {
-                into.keys.entry(key).or_insert(value);
-            }
-        }
-    }
-    found
+fn wrong(name: &str, why: impl AsRef<str>) -> Failure {
+    unusable(format!("the profile {name} {}", why.as_ref()))
 }
 
 fn unusable(why: String) -> Failure {
@@ -195,28 +231,10 @@ fn unusable(why: String) -> Failure {
 mod tests {
     use super::*;
     use crate::aws::variables::NAMES;
-
-    const TEXT: &[u8] = b"# ours\n[default]\naws_access_key_id = AKIA1 # here\naws_secret_access_key=a#b=c\n\
-s3 =\n  region = not-this\n\n[profile  other]\nregion=eu-west-1\n[ other ]\nrole_arn = arn:aws:iam::1:role/x\n";
-
-    fn of_section(section: &str) -> Option<Profile> {
-        let mut profile = Profile::default();
-        read(TEXT, section, &mut profile).then_some(profile)
-    }
-
-    #[test]
-    fn a_section_is_found_by_its_name_and_comments_are_no_values() {
-        let default = of_section("default").expect("it is there");
-        assert_eq!(default.text("aws_access_key_id"), Some("AKIA1"));
-        assert_eq!(default.text("aws_secret_access_key"), Some("a#b=c"));
-        assert_eq!(default.text("region"), None, "it is nested");
-        assert_eq!(of_section("profile other").expect("there").text("region"), Some("eu-west-1"));
-        assert_eq!(of_section("other").expect("there").text("role_arn"), Some("arn:aws:iam::1:role/x"));
-        assert!(of_section("absent").is_none());
-    }
+    use leasehold_base::secret::Secret;
 
     /// The source under this file of configuration.
-    fn of_config(text: &str, named: Option<&str>) -> Result<Option<Source>, Failure> {
+    fn of_config(text: &str, named: Option<&str>) -> Result<Source, Failure> {
         let dir = tempfile::tempdir().expect("a folder");
         let path = dir.path().join("config");
         std::fs::write(&path, text).expect("a file");
@@ -225,7 +243,7 @@ s3 =\n  region = not-this\n\n[profile  other]\nregion=eu-west-1\n[ other ]\nrole
             "AWS_PROFILE" => named.map(Secret::from),
             _ => None,
         };
-        source(&Variables::of(NAMES, &value))
+        super::super::source(&Variables::of(NAMES, &value), &Files::default())
     }
 
     const ROLE: &str = "[default]\naws_access_key_id=A\naws_secret_access_key=s\n\
@@ -235,7 +253,7 @@ s3 =\n  region = not-this\n\n[profile  other]\nregion=eu-west-1\n[ other ]\nrole
     fn a_role_is_assumed_with_all_that_the_profile_says_and_never_with_a_code() {
         let role = |more: &str| -> Result<Role, Failure> {
             match of_config(&format!("{ROLE}{more}"), Some("x"))? {
-                Some(Source::Assumed { role, .. }) => Ok(role),
+                Source::Assumed { role, .. } => Ok(role),
                 other => panic!("{other:?}"),
             }
         };
@@ -256,7 +274,7 @@ s3 =\n  region = not-this\n\n[profile  other]\nregion=eu-west-1\n[ other ]\nrole
     #[test]
     fn the_default_profile_has_either_of_two_names_in_the_configuration() {
         let id = |text: &str| match of_config(text, None).expect("good") {
-            Some(Source::Given(keys)) => keys.id,
+            Source::Given(keys) => keys.id,
             other => panic!("{other:?}"),
         };
         let long = "[profile default]\naws_access_key_id=LONG\naws_secret_access_key=s\n";

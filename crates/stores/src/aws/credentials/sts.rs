@@ -17,7 +17,6 @@ use crate::http::{Answer, said};
 use crate::kept::Fresh;
 use crate::login::is_jwt;
 use crate::oauth::{FORM, Form, no_token};
-use crate::times;
 
 /// The version of the protocol of STS.
 pub(in crate::aws) const VERSION: &str = "2011-06-15";
@@ -54,7 +53,7 @@ pub(super) async fn with_web_identity(
                 FailureKind::Unavailable,
                 "STS cannot reach the identity provider of the web identity token",
             ),
-            _ => refused(complaint, role_arn),
+            _ => refused(complaint, role_arn, None),
         }
     })
 }
@@ -66,7 +65,9 @@ pub(super) async fn assume(around: &Around<'_>, base: &Keys, role: &Role) -> Res
     let more = more.iter().filter_map(|(name, value)| Some((*name, value.as_ref()?.as_bytes())));
     let body = form("AssumeRole", &role.arn, &role.session, more);
     let answer = ask(around, (body, Vec::new()), Some(base)).await?;
-    keys(&answer, format!("the role {}", role.arn), |complaint| refused(complaint, &role.arn))
+    keys(&answer, format!("the role {}", role.arn), |complaint| {
+        refused(complaint, &role.arn, Some(&base.from))
+    })
 }
 
 /// Returns a token that says who signed the request, for `audience` alone.
@@ -104,12 +105,14 @@ pub(super) async fn identity(around: &Around<'_>, keys: &Keys, audience: &str) -
     })
 }
 
-fn refused(complaint: &Complaint, role_arn: &str) -> Failure {
+/// Explains why a role may not be assumed, `by` the credentials from there.
+fn refused(complaint: &Complaint, role_arn: &str, by: Option<&str>) -> Failure {
     let role = said(role_arn);
+    let grant = by.map(|by| format!(", and that {by} may assume it")).unwrap_or_default();
     match complaint.code.as_str() {
         "AccessDenied" | "AccessDeniedException" => Failure::advised(
             FailureKind::Refused,
-            format!("the role {role} may not be assumed{}; check its trust policy", complaint.words()),
+            format!("the role {role} may not be assumed{}; check its trust policy{grant}", complaint.words()),
         ),
         "ValidationError" => Failure::new(
             FailureKind::Refused,
@@ -177,5 +180,5 @@ fn keys(
     })?;
     let token = part("SessionToken").map(Secret::from);
     let keys = Keys { id: key_id(id)?, secret: secret.into(), token, from };
-    Ok(Fresh::until(keys, part("Expiration").and_then(times::parse)))
+    Ok(Fresh::until_time(keys, part("Expiration")))
 }

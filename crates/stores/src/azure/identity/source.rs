@@ -75,11 +75,8 @@ pub(super) fn ignored(source: &Source, variables: &Variables) -> Option<String> 
 
 fn machine(variables: &Variables) -> Result<Source, Failure> {
     let unusable = |why: &str| Failure::advised(FailureKind::Unusable, why.to_owned());
-    match (variables.text("IDENTITY_ENDPOINT"), variables.secret("IDENTITY_HEADER")) {
-        (Some(endpoint), Some(header)) => {
-            let endpoint = Url::parse(endpoint).map_err(|_| unusable("IDENTITY_ENDPOINT is no URL"))?;
-            Ok(Source::AppService { endpoint, header: header.clone() })
-        }
+    match (variables.url("IDENTITY_ENDPOINT")?, variables.secret("IDENTITY_HEADER")) {
+        (Some(endpoint), Some(header)) => Ok(Source::AppService { endpoint, header: header.clone() }),
         (Some(_), None) => Err(unusable(
             "IDENTITY_ENDPOINT is set without IDENTITY_HEADER, as on Azure Arc, which is not followed",
         )),
