@@ -35,6 +35,13 @@ use super::stamp::Identity;
 /// is not swept, and never removed: a run that holds a lock on a file without a name would not keep out the next one.
 pub(super) const LOCK: &str = "..leasehold.lock";
 
+/// Returns whether this is the path of a lock file. A process that publishes must not open one for anything else: when
+/// that descriptor is closed, the kernel gives up all locks of the process on it.
+#[must_use]
+pub fn is_lock(path: &Path) -> bool {
+    path.file_name() == Some(OsStr::new(LOCK))
+}
+
 /// The absolute files that this process publishes.
 #[derive(Debug, Default)]
 pub(super) struct Locks {
