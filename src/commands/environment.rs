@@ -10,6 +10,7 @@ use std::sync::Arc;
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::config::problem::io_words;
+use crate::publish;
 use crate::render::Environment;
 use crate::secret::Secret;
 use crate::template::host::{HostError, WallTime};
@@ -42,6 +43,9 @@ fn wall() -> WallTime {
 /// the call.
 pub(super) fn read_file(path: &Path) -> Result<Secret, HostError> {
     let why = |error: std::io::Error| HostError(io_words(&error));
+    if publish::is_lock(path) {
+        return Err(HostError("a lock file of Leasehold, which is empty and must not be read".to_owned()));
+    }
     let file = OpenOptions::new().read(true).custom_flags(nix::libc::O_NONBLOCK).open(path).map_err(why)?;
     let metadata = file.metadata().map_err(why)?;
     if !metadata.is_file() {
@@ -64,5 +68,20 @@ fn random(mut bytes: &mut [u8]) {
         if let Ok(count) = rustix::rand::getrandom(&mut *bytes, rustix::rand::GetRandomFlags::empty()) {
             bytes = &mut bytes[count..];
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_template_reads_files_but_no_lock_file_since_closing_it_would_give_up_the_locks() {
+        let dir = tempfile::tempdir().expect("a folder");
+        for name in ["ordinary", "..leasehold.lock"] {
+            std::fs::File::create(dir.path().join(name)).expect("a file");
+        }
+        assert_eq!(read_file(&dir.path().join("ordinary")), Ok(Secret::from("")));
+        assert!(read_file(&dir.path().join("..leasehold.lock")).is_err());
     }
 }

@@ -6,6 +6,7 @@ use std::ffi::OsString;
 use std::io::IsTerminal as _;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
@@ -112,7 +113,7 @@ fn run_plan(
         environment: super::environment::of_this_process(),
         pod,
         manager: ServiceManager::from_env(variable).map_err(|why| kernel::refused("socket", &why))?,
-        reread: Box::new(move || reread(&sources, &fence)),
+        reread: Arc::new(move || reread(&sources, &fence)),
         parent,
         claims,
         rehearsal,

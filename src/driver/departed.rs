@@ -6,8 +6,7 @@
 //!
 //! The configuration may change while no process runs. Then the list in the handoff says what was published.
 
-use leasehold_base::gather::Gather as _;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
@@ -44,12 +43,10 @@ enum Published {
 impl Files {
     /// Returns those of these files that `plan` no longer names.
     pub(super) fn departed(&self, plan: &Plan, earlier: &Ledger) -> Vec<Departed> {
-        let mut listed: BTreeMap<PathBuf, Listed> =
-            earlier.files().into_iter().map(|file| (file.path.clone(), file)).gather();
         let named = named(plan);
         let files = self.alone().filter(|(_, _, path)| !named.contains(path.as_path()));
         let departed = files.map(|(file, place, path)| {
-            let published = match (self.rendered(file), listed.remove(path)) {
+            let published = match (self.rendered(file), earlier.get(path)) {
                 (None, Some(listed)) => Published::Earlier(listed),
                 (bytes, _) => {
                     let plan = self.plan_of(file);
@@ -157,8 +154,10 @@ impl Driver {
     pub(super) fn depart(&mut self, plan: &Plan) {
         self.departed.extend(self.files.departed(plan, self.keeper.ledger()));
         // A file that is named again stays.
-        let named = named(plan);
-        self.departed.retain(|departed| !named.contains(departed.path.as_path()));
+        if !self.departed.is_empty() {
+            let named = named(plan);
+            self.departed.retain(|departed| !named.contains(departed.path.as_path()));
+        }
         let is_sink = |file: &FilePlan| matches!(file.source, FileSource::Token { .. });
         let stays =
             |sink: &FilePlan| plan.files.iter().any(|file| is_sink(file) && file.target == sink.target);

@@ -19,9 +19,9 @@ use crate::publish::{self, Attributes, Content, Look, Loss, Member, PublishError
 use crate::render::{self, Environment, Outcome, Rendering, Write};
 use crate::secret::Secret;
 
-/// A set of this many files is published and checked by another thread. That takes a good part of a second, in which
-/// leases have to be renewed and probes to be answered.
-const MANY: usize = 1000;
+/// So many files are published, checked and opened by another thread, and so many secrets written down. That takes a
+/// good part of a second, in which leases have to be renewed and probes to be answered.
+pub(super) const MANY: usize = 1000;
 
 /// The files of a plan, their last renderings, and where they go.
 pub(super) struct Files {

@@ -21,7 +21,7 @@ impl Driver {
                 self.say_stopping(signal, false);
                 return Some(Event::Stop { at_once: false });
             }
-            Input::Reload => return Some(self.reload()),
+            Input::Reload => self.reload(),
             Input::Tell => self.tell_log(),
             Input::Files => return self.look_at_files(),
             Input::Watchdog => self.voice.alive(),
@@ -153,9 +153,12 @@ impl Driver {
         }
     }
 
+    /// Logs how everything stands. For ten thousand files that takes a good part of a second, so another thread makes
+    /// the lines.
     fn tell_log(&self) {
-        let status = Status::of(&self.view(), &self.besides());
-        self.surroundings.log.tell(&status);
+        let (view, besides, log) = (self.view(), self.besides(), self.surroundings.log.clone());
+        let tell = move || log.tell(&Status::of(&view, &besides));
+        drop(tokio::task::spawn_blocking(tell));
     }
 
     /// Logs that the end begins. `init` ends by itself, and `exec` with its process.

@@ -1,28 +1,27 @@
 //! The handoff, from the driver's side: what was kept goes into the store, and comes out of it.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::Driver;
 use super::children::Children;
 use super::credentials::Credentials;
+use super::files::MANY;
 use super::ledger::Ledger;
+use super::saving::{self, All, Asked, Content, Job, Way, Writer};
 use super::store::Store;
 use crate::config::plan::Plan;
 use crate::core::Engine;
+use crate::core::event::Event;
 use crate::core::ids::{LeaseId, TokenId};
-use crate::core::snapshot::{Changes, Snapshot};
+use crate::core::snapshot::Snapshot;
 use crate::exit::Ending;
-use crate::handoff::{self, Beside, Binding, Handoff, HandoffError, Kept, Line, Loaded, Unusable, Whole};
+use crate::handoff::{self, Binding, Handoff, HandoffError, Kept, Loaded, Unusable};
 use crate::observe::clock;
 use crate::publish::Listed;
-use crate::render::Secrets as _;
 use crate::secret::Secret;
 use crate::vault::mounts::Mount;
 use crate::vault::unwrap::Opening;
-use leasehold_base::request::Request;
-use leasehold_base::response::Response;
 use leasehold_base::time::Moment;
 
 /// A journal is continued for this long at most. It does not say when an unchanged secret was last polled, so a run
@@ -41,22 +40,24 @@ pub(super) struct Keeper {
 }
 
 struct OpenHandoff {
-    handoff: Handoff,
+    writer: Writer,
     binding: Binding,
     /// A digest of the wrapping token that this pod opened last.
     opened: Option<String>,
     /// When the state was last written as a whole.
     whole: Moment,
+    /// When the last write began.
+    began: Moment,
+    /// What waits for the write under way.
+    asked: Asked,
+    /// What was asked for while it was under way.
+    next: Option<Asked>,
 }
 
-/// The lists from which a whole state takes everything, and a line what has changed.
-struct Lists<'a> {
-    store: &'a Store,
-    ledger: &'a Ledger,
-    /// The tokens that templates have made.
-    children: &'a BTreeMap<LeaseId, Secret>,
-    /// Those of them that were made since the last write, or are gone.
-    changed: BTreeMap<LeaseId, Option<Secret>>,
+/// A write that has ended, and what waits for it.
+pub(super) struct Saved {
+    asked: Asked,
+    result: Result<(), HandoffError>,
 }
 
 /// What an earlier run left.
@@ -152,7 +153,15 @@ impl Keeper {
         let ledger = Ledger::of(found.published.clone());
         Ok((
             Self {
-                place: Some(OpenHandoff { handoff, binding, opened, whole: Moment::default() }),
+                place: Some(OpenHandoff {
+                    writer: Writer::new(handoff),
+                    binding,
+                    opened,
+                    whole: Moment::default(),
+                    began: Moment::default(),
+                    asked: Asked::default(),
+                    next: None,
+                }),
                 sent,
                 ledger,
                 took_much: false,
@@ -178,112 +187,120 @@ impl Keeper {
         }
     }
 
-    /// Writes down what has changed.
-    ///
-    /// # Errors
-    /// If it cannot be written. What was kept before is still there.
+    /// Writes down what has changed, as was `asked`. Returns how that has ended, if it has: a large state is written by
+    /// another thread.
     pub(super) fn save(
         &mut self,
         engine: &mut Engine,
         (tokens, children): (&BTreeMap<TokenId, Secret>, &mut Children),
         store: &Store,
-        mounts: &[Mount],
-    ) -> Result<(), HandoffError> {
-        let (sent, ledger) = (&self.sent, &self.ledger);
-        let Some(place) = &mut self.place else { return Ok(()) };
-        ledger.begin_write();
-        let changes = engine.changes();
-        let refused_with = sent.as_deref().filter(|_| changes.rest.refusals.is_some());
-        let opened = place.opened.clone();
-        let beside = Beside { tokens, mounts, refused_with, opened: opened.as_deref() };
-        let changed = children.take_changes();
-        let lists = Lists { store, ledger, children: children.all(), changed };
+        mounts: Vec<Mount>,
+        asked: Asked,
+    ) -> Option<Saved> {
+        let Some(place) = &mut self.place else { return Some(Saved { asked, result: Ok(()) }) };
+        if place.writer.is_busy() {
+            place.next.get_or_insert_default().add(asked);
+            return None;
+        }
+        self.ledger.begin_write();
         let now = clock::moment();
+        let changes = engine.changes();
         let (last, old) = (engine.is_leaving(), place.whole.until(now) > OLD);
-        let saved = match last || old || place.handoff.wants_whole() {
-            true => match place.replace(&engine.snapshot(), beside, &lists, last) {
-                Ok(()) => {
-                    place.whole = now;
-                    self.took_much = place.handoff.is_large();
-                    Ok(())
-                }
-                // A volume without room for another state may have room for a line.
-                Err(_) if place.handoff.can_append() => place.append(&changes, beside, &lists),
-                Err(why) => {
-                    // These changes are in no line, so none can go on from what is there, should that be in its place
-                    // again.
-                    place.handoff.begin_anew();
-                    Err(why)
-                }
-            },
-            false => place.append(&changes, beside, &lists),
+        let whole = last || old || place.writer.with(|handoff| handoff.wants_whole());
+        let all = whole.then(|| {
+            let (snapshot, children) = (engine.snapshot(), children.all().clone());
+            let answers = saving::answers(store, snapshot.secrets.iter().map(|secret| &secret.request));
+            All { snapshot, answers, children, published: self.ledger.files(), last }
+        });
+        let content = Content {
+            binding: place.binding.clone(),
+            tokens: tokens.clone(),
+            mounts,
+            refused_with: self.sent.clone().filter(|_| changes.rest.refusals.is_some()),
+            opened: place.opened.clone(),
+            answers: saving::answers(store, changes.secrets.iter().map(|secret| &secret.request)),
+            children: children.take_changes(),
+            published: self.ledger.changes(),
+            changes,
         };
-        ledger.written(saved.is_ok());
-        saved
+        let job = Job { content, all };
+        place.began = now;
+        if job.size() >= MANY {
+            place.asked = asked;
+            place.writer.begin(job);
+            return None;
+        }
+        let result = place.writer.with(|handoff| job.run(handoff));
+        self.note(&result);
+        Some(Saved { asked, result: result.map(drop) })
+    }
+
+    /// Records how a write has ended.
+    fn note(&mut self, result: &Result<Way, HandoffError>) {
+        let Some(place) = &mut self.place else { return };
+        if let Ok(Way::Whole) = result {
+            place.whole = place.began;
+            self.took_much |= place.writer.with(|handoff| handoff.is_large());
+        }
+        self.ledger.written(result.is_ok());
+    }
+
+    /// Ends when a write is over that another thread does.
+    pub(super) async fn ends(&mut self) {
+        match &mut self.place {
+            Some(place) => place.writer.ends().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Ends the write that is under way, if there is one. Returns how it ended, and what was asked for meanwhile.
+    pub(super) fn end(&mut self) -> Option<(Saved, Option<Asked>)> {
+        let place = self.place.as_mut()?;
+        let result = place.writer.end()?;
+        let (asked, next) = (std::mem::take(&mut place.asked), place.next.take());
+        place.writer.rest();
+        self.note(&result);
+        Some((Saved { asked, result: result.map(drop) }, next))
+    }
+
+    /// Returns whether a write is under way.
+    pub(super) fn is_busy(&self) -> bool {
+        self.place.as_ref().is_some_and(|place| place.writer.is_busy())
+    }
+
+    /// Returns a future that ends when all is written that was asked for.
+    pub(super) fn at_rest(&self) -> impl Future<Output = ()> + use<> {
+        let at_rest = self.place.as_ref().map(|place| place.writer.at_rest());
+        async move {
+            if let Some(at_rest) = at_rest {
+                at_rest.await;
+            }
+        }
     }
 
     /// Binds what is kept from now on to a new configuration.
     pub(super) fn rebind(&mut self, plan: &Plan) {
         if let Some(place) = &mut self.place {
             place.binding.digest = plan.digest;
-            place.handoff.begin_anew();
+            place.writer.with(Handoff::begin_anew);
         }
     }
 
     /// Deletes the handoff, since what it holds is revoked. Two facts stay: that a wrapping token was opened, so that
     /// the next run does not take it for stolen, and which absolute files are on the disk.
     pub(super) fn remove(&mut self) {
-        let Some(OpenHandoff { handoff, binding, opened, .. }) = &mut self.place else { return };
+        let Some(OpenHandoff { writer, binding, opened, .. }) = &mut self.place else { return };
         let published = self.ledger.files();
         if opened.is_some() || !published.is_empty() {
             let rest = Kept { opened: opened.clone(), published, ..Kept::default() };
-            if handoff.store(binding, &rest).is_ok() {
+            if writer.with(|handoff| handoff.store(binding, &rest)).is_ok() {
                 return;
             }
         }
-        if let Err(error) = handoff.remove() {
+        if let Err(error) = writer.with(Handoff::remove) {
             tracing::warn!("cannot delete the handoff, whose token is revoked: {error}");
         }
     }
-}
-
-impl OpenHandoff {
-    fn replace(
-        &mut self,
-        snapshot: &Snapshot,
-        beside: Beside<'_>,
-        lists: &Lists<'_>,
-        last: bool,
-    ) -> Result<(), HandoffError> {
-        let answers = answers(lists.store, snapshot.secrets.iter().map(|secret| &secret.request));
-        let (children, published) = (lists.children, lists.ledger.files());
-        let whole =
-            Whole { snapshot, beside, children, responses: borrowed(&answers), published: &published };
-        self.handoff.replace(&self.binding, &whole, last)
-    }
-
-    fn append(
-        &mut self,
-        changes: &Changes,
-        beside: Beside<'_>,
-        lists: &Lists<'_>,
-    ) -> Result<(), HandoffError> {
-        let answers = answers(lists.store, changes.secrets.iter().map(|secret| &secret.request));
-        let (children, published) = (&lists.changed, lists.ledger.changes());
-        let line = Line { changes, beside, children, responses: borrowed(&answers), published: &published };
-        self.handoff.append(&line)
-    }
-}
-
-fn answers<'a>(
-    store: &Store,
-    requests: impl Iterator<Item = &'a Request>,
-) -> Vec<(&'a Request, Arc<Response>)> {
-    requests.filter_map(|request| Some((request, store.get(request)?))).collect()
-}
-
-fn borrowed<'a>(answers: &'a [(&'a Request, Arc<Response>)]) -> Vec<(&'a Request, &'a Response)> {
-    answers.iter().map(|(request, answer)| (*request, &**answer)).collect()
 }
 
 impl Driver {
@@ -291,30 +308,60 @@ impl Driver {
     /// token cannot be opened any more, and the next run must not take that for a theft.
     pub(super) fn write_down(&mut self, opening: Opening) {
         self.keeper.note_opening(opening.digest);
-        let saved = self.save();
-        if let Err(why) = saved {
-            tracing::warn!("could not write the handoff before opening the wrapping token: {why}");
-        }
-        let _gone = opening.written.send(());
+        self.save(Asked { openings: vec![opening.written], events: 0 });
     }
 
     /// Writes the list of absolute files after a publish: if this run is killed from here on, the next one has the
     /// list.
     pub(super) fn save_ledger(&mut self) {
-        if let Err(why) = self.save() {
-            // The core reports a failure of its own writes, which go to the same place.
-            tracing::debug!("could not write the list of absolute files: {why}");
+        self.save(Asked::default());
+    }
+
+    /// Writes the handoff, now or after the write that is under way.
+    pub(super) fn save(&mut self, asked: Asked) {
+        let tokens = self.requests.for_handoff();
+        let saved = self.keeper.save(&mut self.engine, tokens, &self.store, self.client.mounts(), asked);
+        if let Some(saved) = saved {
+            self.was_saved(saved);
         }
     }
 
-    /// Writes the handoff.
-    pub(super) fn save(&mut self) -> Result<(), HandoffError> {
-        let tokens = self.requests.for_handoff();
-        let saved = self.keeper.save(&mut self.engine, tokens, &self.store, &self.client.mounts());
+    /// Handles that another thread has written the handoff. What was asked for meanwhile follows at once, before
+    /// anything that waits for it goes on.
+    pub(super) fn end_write(&mut self) {
+        let Some((saved, next)) = self.keeper.end() else { return };
+        self.was_saved(saved);
+        if let Some(next) = next {
+            self.save(next);
+        }
+    }
+
+    /// Ends all writes, since the run ends or the handoff is about to be deleted.
+    pub(super) fn end_writes(&mut self) {
+        while self.keeper.is_busy() {
+            self.end_write();
+        }
+    }
+
+    fn was_saved(&mut self, saved: Saved) {
+        let Saved { asked: Asked { events, openings }, result } = saved;
         if std::mem::take(&mut self.keeper.took_much) {
             self.rest.owe_heap();
         }
-        saved
+        if let Err(why) = &result {
+            match openings.is_empty() {
+                false => {
+                    tracing::warn!("could not write the handoff before opening the wrapping token: {why}")
+                }
+                // The core reports a failure of its own writes, which go to the same place.
+                true => tracing::debug!("could not write the handoff: {why}"),
+            }
+        }
+        for written in openings {
+            let _gone = written.send(());
+        }
+        let result = result.map_err(|error| error.to_string());
+        self.backlog.extend(std::iter::repeat_n(Event::HandoffSaved(result), events));
     }
 }
 

@@ -38,6 +38,11 @@ impl Ledger {
         self.entries().files.values().cloned().collect()
     }
 
+    /// Returns what is known of the file at `path`.
+    pub(super) fn get(&self, path: &Path) -> Option<Listed> {
+        self.entries().files.get(path).cloned()
+    }
+
     /// Begins a write of the handoff, which ends with [`written`](Self::written). A file that another thread adds
     /// meanwhile may be too late for this write, and is left for the next one.
     pub(super) fn begin_write(&self) {

@@ -18,9 +18,13 @@ mod inputs;
 mod keeper;
 mod ledger;
 mod parting;
+mod perform;
 mod reload;
+mod reopening;
 mod requests;
+mod rereading;
 mod rest;
+mod saving;
 mod server;
 mod silence;
 mod store;
@@ -37,9 +41,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::config::plan::Plan;
 use crate::core::Engine;
-use crate::core::action::{Action, Question};
-use crate::core::event::{Event, RenderOutcome};
-use crate::core::ids::NotifierId;
+use crate::core::event::Event;
 use crate::core::policy::{Mode, Policy};
 use crate::core::view::Outlook;
 use crate::exit::{Cause, Ending};
@@ -52,7 +54,7 @@ use crate::pages::Pages;
 use crate::process::Teller;
 use crate::process::others::Others;
 use crate::process::reaper::Reaper;
-use crate::publish::{Claims, Look};
+use crate::publish::Claims;
 use crate::render::Environment;
 use crate::sandbox;
 use crate::vault::client::Client;
@@ -74,7 +76,10 @@ use inputs::Inputs;
 use keeper::Keeper;
 use parting::Parting;
 use reload::{Certificate, Lasting, seed};
+use reopening::Reopening;
 use requests::{Answer, Limits, Requests};
+pub use rereading::Reread;
+use rereading::Rereading;
 use rest::Rest;
 pub use server::VaultServer;
 use store::Store;
@@ -92,7 +97,7 @@ pub struct Surroundings {
     /// The service manager that started us.
     pub manager: ServiceManager,
     /// Reads the configuration again, for HUP.
-    pub reread: Box<dyn Fn() -> Result<Plan, Ending>>,
+    pub reread: Reread,
     /// The folder of the set, and the absolute files, which no other run publishes.
     pub claims: Claims,
     /// The process to be the parent of, in `exec` mode.
@@ -131,6 +136,7 @@ pub async fn run(plan: Plan, mode: Mode, surroundings: Surroundings) -> Result<u
         driver.parting.watch(&driver.engine, now.moment);
         for action in actions {
             if let Some(result) = driver.perform(action) {
+                driver.end_writes();
                 driver.sweep_departed(true);
                 driver.say_stopped();
                 driver.voice.stopping();
@@ -189,8 +195,12 @@ struct Driver {
     others: Others,
     /// The wrapping tokens that are about to be opened, which is written down first.
     openings: mpsc::UnboundedReceiver<Opening>,
+    /// The configuration that is read again.
+    rereading: Rereading,
     /// The configuration that a new engine goes on with as soon as this one is at rest.
     successor: Option<Plan>,
+    /// Its destinations.
+    reopening: Reopening,
     certificate: Certificate,
     /// The files that left the configuration and are still on the disk.
     departed: Vec<Departed>,
@@ -278,7 +288,9 @@ impl Driver {
             listen_tls,
             voice,
             others: Others::default(),
+            rereading: Rereading::new(Arc::clone(&surroundings.reread)),
             successor: None,
+            reopening: Reopening::default(),
             certificate: Certificate::default(),
             departed: departed::from_earlier(&plan, &kept.published),
             exposed: false,
@@ -315,9 +327,9 @@ impl Driver {
     }
 
     /// Returns whether what others wait for has begun: in `exec` mode, the process. Readiness must not be reported
-    /// for a process that cannot be run.
+    /// for a process that cannot be run, nor before a reload that has begun is over.
     fn has_begun(&self) -> bool {
-        self.child.as_ref().is_none_or(ChildProcess::was_started)
+        self.child.as_ref().is_none_or(ChildProcess::was_started) && !self.rereading.is_under_way()
     }
 
     fn watch(&mut self) {
@@ -341,6 +353,12 @@ impl Driver {
             let input = tokio::select! {
                 answer = self.requests.next() => return self.absorb(answer),
                 input = self.inputs.next(deadline) => input,
+                read = self.rereading.done() => return self.was_read(read),
+                () = self.reopening.ends() => return Event::Wake,
+                () = self.keeper.ends() => {
+                    self.end_write();
+                    return self.backlog.pop_front().unwrap_or(Event::Wake);
+                }
                 Some(opening) = self.openings.recv() => {
                     self.write_down(opening);
                     continue;
@@ -418,65 +436,6 @@ impl Driver {
                 *event
             }
         }
-    }
-
-    /// Performs what the engine asks for. Returns how the run ends if the action asks for that.
-    fn perform(&mut self, action: Action) -> Option<Result<(), Ending>> {
-        match action {
-            Action::Render(file) => self.chores.add(file),
-            // At once, since the token may be dropped with the next action.
-            Action::RenderSink { file, token } => {
-                let began = clock::moment();
-                let event = self.files.render_sink(file, self.requests.tokens().get(&token));
-                self.tell_rendered(&event, began);
-                self.backlog.push_back(event);
-            }
-            Action::Publish { unit, files } => {
-                let (began, publish) = (clock::moment(), self.files.publish(unit, &files));
-                self.requests.add(async move { Answer::Published { event: Box::new(publish.await), began } });
-            }
-            Action::Inspect { unit, files, newer, thorough } => {
-                let look = Look { wall: clock::now().wall, thorough };
-                let inspected = self.files.inspect(unit, &files, &newer, look);
-                self.requests.add(async move { Answer::Event(Box::new(inspected.await)) });
-            }
-            Action::Notify { notifier, delay } => self.notify(notifier, delay),
-            Action::Spawn => self.spawn(),
-            Action::Signal(number) => self.to_child(|child| child.signal(number)),
-            Action::StopChild(number) => self.to_child(|child| child.stop(number)),
-            Action::KillChild => self.to_child(ChildProcess::kill),
-            Action::SaveHandoff => {
-                let saved = self.save();
-                self.backlog.push_back(Event::HandoffSaved(saved.map_err(|error| error.to_string())));
-            }
-            Action::DropHandoff => self.keeper.remove(),
-            Action::DropToken(token) => self.requests.drop_token(token),
-            Action::Forget(request) => self.store.forget(&request),
-            Action::Say(say) => self.voice.say(&say, clock::moment()),
-            Action::Ask(question) => {
-                if let Question::LogIn(_) = question {
-                    self.keeper.sending(&self.credentials);
-                }
-                self.requests.start(question);
-            }
-            Action::Exit(result) => return Some(result),
-        }
-        None
-    }
-
-    fn tell_rendered(&self, event: &Event, began: Moment) {
-        if let Event::Rendered { file, outcome: RenderOutcome::Rendered { .. } } = event {
-            self.voice.step(|| format!("rendered {}", self.files.name(*file)), began);
-        }
-    }
-
-    fn notify(&mut self, notifier: NotifierId, delay: Duration) {
-        let (plan, teller) = (Arc::clone(&self.plan), Rc::clone(&self.teller));
-        self.requests.add(async move {
-            let told = teller.tell(&plan.notifiers[notifier.0].how, delay).await;
-            let result = told.map(drop).map_err(|error| error.to_string());
-            Answer::Event(Box::new(Event::Notified { notifier, result }))
-        });
     }
 }
 

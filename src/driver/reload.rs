@@ -7,8 +7,9 @@ use sha2::{Digest as _, Sha256};
 
 use super::Driver;
 use super::child::{self, ChildProcess};
-use super::files::{Files, wanted};
+use super::files::{Files, MANY, wanted};
 use super::folder::Folder;
+use super::reopening::Opened;
 use crate::config::plan::{AuthMethod, Listen, ListenTls, LogFormat, Plan, Sandbox};
 use crate::core::Engine;
 use crate::core::event::Event;
@@ -50,6 +51,10 @@ impl Driver {
     /// Claims the folders again. A folder may be another one by now, and then what is published there has to be
     /// claimed as well. If the folder cannot be opened, the next publish reports that.
     fn claim_again(&mut self) {
+        // What another configuration is to publish is claimed, too, until it is known whether that takes over.
+        if self.reopening.is_wanted() {
+            return;
+        }
         let plan = Arc::clone(&self.plan);
         let wanted = wanted(&plan);
         if let Err(error) = self.surroundings.claims.hold(&wanted)
@@ -88,13 +93,19 @@ impl Driver {
         }
     }
 
-    /// Handles HUP: the same engine gets a new policy. It goes on from its own snapshot once it has come to rest.
-    pub(super) fn reload(&mut self) -> Event {
+    /// Handles HUP: the configuration is read again. The engine goes on meanwhile.
+    pub(super) fn reload(&mut self) {
         self.voice.reloading();
         self.look_at_credentials();
         self.reload_listener();
         self.client.forget_mounts();
-        match self.reread() {
+        self.rereading.begin();
+    }
+
+    /// Handles that the configuration was read: the same engine gets a new policy. It goes on from its own snapshot
+    /// once it has come to rest.
+    pub(super) fn was_read(&mut self, read: Result<Plan, Ending>) -> Event {
+        match read.and_then(|plan| self.admitted(plan)) {
             Ok(plan) => {
                 self.successor = Some(plan);
                 Event::Yield
@@ -106,8 +117,8 @@ impl Driver {
         }
     }
 
-    fn reread(&self) -> Result<Plan, Ending> {
-        let plan = (self.surroundings.reread)()?;
+    /// Returns the plan if this process can go on with it.
+    fn admitted(&self, plan: Plan) -> Result<Plan, Ending> {
         let changed = named([
             ("vault", plan.vault != self.plan.vault),
             ("auth", plan.auth != self.plan.auth),
@@ -125,11 +136,15 @@ impl Driver {
 
     /// Lets the new engine take over, if there is one and the old one is at rest.
     pub(super) fn hand_over(&mut self) {
-        if !self.backlog.is_empty() || !self.chores.is_empty() || !self.engine.has_yielded() {
+        let waits = !self.backlog.is_empty() || !self.chores.is_empty() || self.keeper.is_busy();
+        if waits || !self.engine.has_yielded() {
             return;
         }
-        let Some(plan) = self.successor.take() else { return };
-        match self.reconfigured(Arc::new(plan)) {
+        if let Some(plan) = self.successor.take() {
+            self.open(Arc::new(plan));
+        }
+        let Some(opened) = self.reopening.take() else { return };
+        match opened.map(|opened| self.reconfigured(opened)) {
             Ok(snapshot) => {
                 self.reload_error = None;
                 self.folder = Folder::new(self.plan.set_folder(), clock::moment());
@@ -155,29 +170,42 @@ impl Driver {
         self.reload_error = Some(why.what.clone());
     }
 
-    fn reconfigured(&mut self, plan: Arc<Plan>) -> Result<Snapshot, Ending> {
+    /// Opens the destinations of a configuration.
+    fn open(&mut self, plan: Arc<Plan>) {
         let was_ready = self.engine.was_ready();
         let first_ready = if was_ready { FirstReady::Past } else { self.voice.first_ready() };
         let policy = Policy { first_ready, ..plan.policy(self.mode, seed(&plan, &self.surroundings.pod)) };
         let room = child::room(self.child.as_ref().map(ChildProcess::parent), &plan);
         // If the rest of the plan cannot be opened, the claim was in vain, and the next look gives it up.
-        self.surroundings.claims.hold(&wanted(&plan)).map_err(Ending::from)?;
+        let claimed = self.surroundings.claims.hold(&wanted(&plan)).map_err(Ending::from);
         let (environment, ledger) = (self.surroundings.environment.clone(), self.keeper.ledger().clone());
-        let files = Files::open(Arc::clone(&plan), &policy, environment, room, ledger)?;
+        self.reopening.begin(policy.units.len(), move || {
+            claimed?;
+            let files = Files::open(Arc::clone(&plan), &policy, environment, room, ledger)?;
+            Ok(Opened { plan, policy, files })
+        });
+    }
+
+    fn reconfigured(&mut self, opened: Opened) -> Snapshot {
+        let Opened { plan, policy, files } = opened;
         self.depart(&plan);
-        self.files = files;
         self.surroundings.claims.keep_only(&wanted(&plan));
         self.keeper.rebind(&plan);
         self.surroundings.log.set_level(plan.log.level);
         if let Some(keys) = self.lasting.changed(&plan) {
             tracing::warn!("{keys} changed, which takes a restart; the rest is in force");
         }
-        self.plan = plan;
         // Notifications under way belong to the old engine, whose numbers mean nothing to the new one.
         self.requests.disown();
         let snapshot = self.engine.snapshot();
-        self.engine = Engine::new(policy);
-        Ok(snapshot)
+        let files = std::mem::replace(&mut self.files, files);
+        let plan = std::mem::replace(&mut self.plan, plan);
+        let engine = std::mem::replace(&mut self.engine, Engine::new(policy));
+        if plan.files.len() >= MANY {
+            // To wipe and free that much takes a while, and nothing waits for it.
+            drop(tokio::task::spawn_blocking(move || drop((engine, files, plan))));
+        }
+        snapshot
     }
 }
 

@@ -35,6 +35,13 @@ use super::stamp::Identity;
 /// is not swept, and never removed: a run that holds a lock on a file without a name would not keep out the next one.
 pub(super) const LOCK: &str = "..leasehold.lock";
 
+/// Returns whether this is the path of a lock file. A process that publishes must not open one for anything else: when
+/// that descriptor is closed, the kernel gives up all locks of the process on it.
+#[must_use]
+pub fn is_lock(path: &Path) -> bool {
+    path.file_name() == Some(OsStr::new(LOCK))
+}
+
 /// The absolute files that this process publishes.
 #[derive(Debug, Default)]
 pub(super) struct Locks {
@@ -43,6 +50,14 @@ pub(super) struct Locks {
     /// The lock files, each open as long as a lock on it is held. There is more than one descriptor of a file if the
     /// file was opened before it was known.
     open: Vec<(Identity, File)>,
+}
+
+/// The folder of the file that was locked last. Thousands of files may be in one folder.
+#[derive(Debug)]
+pub(super) struct Last {
+    dir: Dir,
+    /// Its lock file, once that is open.
+    lock: Option<Identity>,
 }
 
 /// One lock.
@@ -54,8 +69,8 @@ struct Held {
 }
 
 impl Locks {
-    /// Locks the absolute file `path`; does nothing if it is locked already. `last` is the folder of the file that
-    /// was locked before this one.
+    /// Locks the absolute file `path`; does nothing, and asks the kernel nothing, if it is locked already. `last` is the
+    /// folder of the file that was locked before this one.
     ///
     /// # Errors
     /// `Taken`: another run publishes it. Or its folder cannot be opened or created.
@@ -63,26 +78,36 @@ impl Locks {
         &mut self,
         path: &Path,
         create: Create,
-        last: &mut Option<Dir>,
+        last: &mut Option<Last>,
     ) -> Result<(), PublishError> {
         let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return Ok(()) };
-        let dir = match last.take().filter(|dir| dir.path() == folder) {
-            Some(dir) => dir,
-            None => Dir::open(folder, Some(create))?,
+        let Last { dir, lock } = match last.take().filter(|last| last.dir.path() == folder) {
+            Some(of_folder) => last.insert(of_folder),
+            None => {
+                let dir = Dir::open(folder, Some(create))?;
+                let there = dir.stat_of(OsStr::new(LOCK))?.as_ref().map(Identity::of);
+                let lock = there.filter(|there| self.open.iter().any(|(identity, _)| identity == there));
+                last.insert(Last { dir, lock })
+            }
         };
-        let dir = last.insert(dir);
+        let byte = byte_of(name);
+        if lock.is_some_and(|lock| self.holds(path, Held { lock, byte })) {
+            return Ok(());
+        }
         // A file that cannot be replaced is refused when it is opened, and needs no lock: a device has a folder of
         // its own.
         if replaceable(dir, name).is_err() {
             return Ok(());
         }
-        let Some(lock) = self.lock_file(dir)? else {
+        if lock.is_none() {
+            *lock = self.lock_file(dir)?;
+        }
+        let Some(lock) = *lock else {
             tracing::debug!("{} is published without a lock", path.display());
             return Ok(());
         };
-        let byte = byte_of(name);
         let held = Held { lock, byte };
-        if self.held.get(path).is_some_and(|all| all.contains(&held)) {
+        if self.holds(path, held) {
             return Ok(());
         }
         let Some((_, file)) = self.open.iter().find(|(identity, _)| *identity == lock) else { return Ok(()) };
@@ -91,6 +116,10 @@ impl Locks {
         }
         self.held.entry(path.to_owned()).or_default().push(held);
         Ok(())
+    }
+
+    fn holds(&self, path: &Path, lock: Held) -> bool {
+        self.held.get(path).is_some_and(|all| all.contains(&lock))
     }
 
     /// Gives up all but the last lock on each of these files.
@@ -234,6 +263,42 @@ mod tests {
         let device = Path::new("/dev/null");
         locks.take(device, CREATE, &mut None).expect("a device is not ours");
         assert!(locks.held.is_empty() && !Path::new("/dev").join(LOCK).exists());
+    }
+
+    /// Returns how many locks on this file the kernel shows for our process.
+    fn shown(file: &Path) -> usize {
+        use std::os::unix::fs::MetadataExt as _;
+        let (us, inode) = (std::process::id().to_string(), file.metadata().expect("it is there").ino());
+        let locks = std::fs::read_to_string("/proc/locks").expect("readable");
+        let is_ours = |line: &&str| {
+            let words: Vec<&str> = line.split_ascii_whitespace().collect();
+            words[1] == "POSIX" && words[4] == us && words[5].ends_with(&format!(":{inode}"))
+        };
+        locks.lines().filter(is_ours).count()
+    }
+
+    #[test]
+    fn no_publish_opens_the_lock_file_under_another_name_since_closing_it_would_give_up_the_locks() {
+        use crate::publish::{Attributes, Look, SingleFile};
+        let dir = tempfile::tempdir().expect("a folder");
+        let (path, lock, mut locks) = (dir.path().join("one"), dir.path().join(LOCK), Locks::default());
+        locks.take(&path, CREATE, &mut None).expect("free");
+        assert_eq!(shown(&lock), 1);
+        let attributes = Attributes { mode: 0o600, uid: None, gid: None };
+        let again = dir.path().join("again");
+        std::os::unix::fs::symlink(dir.path(), &again).expect("linked");
+        for path in [&path, &again.join("one")] {
+            std::fs::hard_link(&lock, path).expect("linked");
+            let mut file = SingleFile::open(path, 0o750, false).expect("a place");
+            for bytes in ["", "1"] {
+                let (bytes, look) = (bytes.into(), Look { wall: 0, thorough: true });
+                file.publish(&bytes, &attributes).expect("published");
+                file.inspect(Some(&bytes), &attributes, look).expect("readable");
+            }
+            locks.take(path, CREATE, &mut None).expect("ours");
+            std::fs::remove_file(path).expect("removed");
+        }
+        assert_eq!(shown(&lock), 1);
     }
 
     #[test]

@@ -29,6 +29,7 @@ mod set;
 mod stamp;
 mod sweep;
 
+pub use alone::is_lock;
 pub use claim::{Claims, Wanted, publisher};
 pub use error::{Problem, PublishError};
 pub use file::SingleFile;

@@ -117,7 +117,7 @@ impl Needs {
     /// Returns, in words, the first need of `other` that is not among these.
     pub(super) fn lacks(&self, other: &Self) -> Option<String> {
         let beneath =
-            |folders: &BTreeSet<PathBuf>, path: &Path| folders.iter().any(|one| path.starts_with(one));
+            |folders: &BTreeSet<PathBuf>, path: &Path| path.ancestors().any(|one| folders.contains(one));
         let read = other.read.iter().find(|path| !beneath(&self.read, path) && !beneath(&self.publish, path));
         let publish = other.publish.iter().find(|path| !beneath(&self.publish, path));
         let socket = other.sockets.iter().find(|path| !beneath(&self.sockets, path));
