@@ -1,7 +1,9 @@
 //! Handles what comes from outside, and answers questions of the listener.
 
 use super::Driver;
+use super::files::MANY;
 use super::inputs::Input;
+use super::requests::Answer;
 use crate::config::plan::AuthMethod;
 use crate::core::event::Event;
 use crate::core::policy::Mode;
@@ -154,11 +156,16 @@ impl Driver {
     }
 
     /// Logs how everything stands. For ten thousand files that takes a good part of a second, so another thread makes
-    /// the lines.
-    fn tell_log(&self) {
+    /// what is logged then. It is logged here, in the order of events.
+    fn tell_log(&mut self) {
         let (view, besides, log) = (self.view(), self.besides(), self.surroundings.log.clone());
-        let tell = move || log.tell(&Status::of(&view, &besides));
-        drop(tokio::task::spawn_blocking(tell));
+        let report = move || log.report(&Status::of(&view, &besides));
+        if self.plan.files.len() < MANY {
+            self.surroundings.log.tell(&report());
+            return;
+        }
+        let made = tokio::task::spawn_blocking(report);
+        self.requests.add(async move { Answer::Report(made.await.ok()) });
     }
 
     /// Logs that the end begins. `init` ends by itself, and `exec` with its process.

@@ -429,6 +429,10 @@ impl Driver {
                 }
                 *event
             }
+            Answer::Report(report) => {
+                report.iter().for_each(|report| self.surroundings.log.tell(report));
+                Event::Wake
+            }
             Answer::Event(event) => {
                 if let Event::LeaseRevoked { lease, result: Ok(()) } = &*event {
                     self.requests.children_mut().drop(lease);

@@ -20,6 +20,7 @@ use crate::core::action::Question;
 use crate::core::event::{Event, TokenFacts};
 use crate::core::ids::{FileId, LeaseId, SecretId, StoreId, TokenId};
 use crate::observe::clock;
+use crate::observe::log::Report;
 use crate::secret::Secret;
 use crate::vault::client::Client;
 use crate::vault::facts;
@@ -61,6 +62,8 @@ pub(super) enum Answer {
     ChildEnded(ExitStatus),
     /// A publish has ended that began at this moment.
     Published { event: Box<Event>, began: Moment },
+    /// What is to be logged of how everything stands; `None` if making it did not finish.
+    Report(Option<Report>),
     /// Anything that holds no secret.
     Event(Box<Event>),
 }

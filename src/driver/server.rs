@@ -92,8 +92,10 @@ impl VaultServer {
                     result.map(|response| fetched(&mut self.store, engine, secret, &request, response));
                 Event::Fetched { store, secret, sent, result }
             }
-            // This server starts no sinks, processes and publishes.
-            Answer::Wrapped { .. } | Answer::ChildEnded(_) | Answer::Published { .. } => Event::Wake,
+            // This server starts no sinks, processes, publishes and reports.
+            Answer::Wrapped { .. } | Answer::ChildEnded(_) | Answer::Published { .. } | Answer::Report(_) => {
+                Event::Wake
+            }
         }
     }
 

@@ -50,15 +50,22 @@ impl LogHandle {
         self.shape == Shape::Text
     }
 
-    /// Logs how everything stands: an object in a log of JSON, and elsewhere the table, line by line.
-    pub fn tell(&self, status: &Status) {
+    /// Makes what is logged of how everything stands: an object in a log of JSON, and elsewhere the table.
+    #[must_use]
+    pub fn report(&self, status: &Status) -> Report {
+        Report(match self.shape {
+            Shape::Json => serde_json::to_string(status).expect("a status is texts and numbers"),
+            Shape::Text | Shape::Journal => table::text(status, Palette::PLAIN),
+        })
+    }
+
+    /// Logs how everything stands, a table line by line.
+    pub fn tell(&self, Report(text): &Report) {
         if self.shape != Shape::Json {
-            let table = table::text(status, Palette::PLAIN);
-            table.lines().filter(|line| !line.is_empty()).for_each(|line| tracing::info!("{line}"));
+            text.lines().filter(|line| !line.is_empty()).for_each(|line| tracing::info!("{line}"));
         } else if tracing::enabled!(Level::INFO) {
-            let status = serde_json::to_value(status).expect("a status is texts and numbers");
-            let time = stderr::timestamp();
-            let line = json!({ "timestamp": time, "level": "INFO", "message": "status", "status": status });
+            let time = json!(stderr::timestamp());
+            let line = format!(r#"{{"timestamp":{time},"level":"INFO","message":"status","status":{text}}}"#);
             // The library writes fields as texts, and an object in a text is escaped beyond reading.
             let _as_the_library_does = stderr::Lines.write_all(format!("{line}\n").as_bytes());
         }
@@ -75,6 +82,10 @@ impl LogHandle {
         self.shape == Shape::Json
     }
 }
+
+/// How everything stands, as the log has it.
+#[derive(Debug)]
+pub struct Report(String);
 
 /// The shape of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

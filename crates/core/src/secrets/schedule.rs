@@ -68,12 +68,14 @@ impl Engine {
                 refresh::next(held.life, held.read, (refresh, beat), node.outstanding, draw)
             }
         };
-        // The engine before this one was about to read it sooner.
-        if let Step::Waiting { what: NextAction::Retry, at, .. } = node.step
+        // Before the first read the beat counts from now, and may come later than what was planned: for another file, or by
+        // the engine before this one.
+        if let Step::Waiting { what, at, op: Op::Read } = node.step
             && node.reads == 0
+            && held.lease.is_none()
             && at < next.1
         {
-            next = (NextAction::Retry, at);
+            next = (what, at);
         }
         if let Some(certificate) = held.certificate {
             let at = certificate.next(held.read, refresh, now, draw);

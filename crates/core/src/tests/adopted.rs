@@ -235,3 +235,28 @@ fn a_lease_that_may_have_been_renewed_since_the_last_write_is_not_taken_from_an_
     let after = hand.millis - began;
     assert!(after >= 60_000, "it is given back after {after} ms");
 }
+
+/// The beat of the shorter interval may just have passed.
+#[test]
+fn a_read_is_not_put_off_by_another_file_that_begins_to_use_the_secret() {
+    let kept = settled(kv(true)).engine.snapshot();
+    let mut policy = policy(Mode::Daemon, 2);
+    policy.files[0].refresh = Duration::from_secs(300);
+    policy.files[1].refresh = Duration::from_secs(120);
+    let nothing = || RenderOutcome::Rendered { changed: true, used: Vec::new() };
+    for after in (0..300_000).step_by(7000) {
+        let mut hand = Hand::new(policy.clone());
+        hand.millis = 2_000_000;
+        hand.give(Event::Start { kept: Some(kept.clone()), rebooted: false });
+        hand.rendered(0, "secret/data/web");
+        hand.give(Event::Rendered { file: FileId(1), outcome: nothing() });
+        let planned = |hand: &Hand| hand.engine.view(hand.now()).secrets[0].next;
+        let (_, before) = planned(&hand).expect("a read is planned");
+        hand.millis += after;
+        if hand.now().moment < before {
+            hand.rendered(1, "secret/data/web");
+            let (_, at) = planned(&hand).expect("a read is planned");
+            assert!(at <= before, "{at:?} is later than {before:?}");
+        }
+    }
+}
