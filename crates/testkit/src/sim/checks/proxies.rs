@@ -30,7 +30,8 @@ pub(super) fn replaces_nothing_good(world: &World, action: &Action) -> Held {
     match action {
         Action::Ask(Question::LogIn(_)) => {
             let snapshot = process.engine.snapshot();
-            let Some(kept) = snapshot.tokens.last() else { return Ok(()) };
+            // One that another login has followed is there to be revoked.
+            let Some(kept) = snapshot.tokens.last().filter(|kept| !kept.leaving) else { return Ok(()) };
             let (Some(expires), Some(granted)) = (kept.expires, kept.granted) else { return Ok(()) };
             let own = process.tokens.get(&kept.id).copied().unwrap_or_default();
             let lives = world.server.is_token_alive(own, world.now) && kept.renewable && !kept.undated;
