@@ -25,6 +25,11 @@ RUNS = 5
 DEADLINE = 60
 
 
+IDENTITY = b"""<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult>
+<Arn>arn:aws:iam::123456789012:user/bench</Arn><UserId>AIDA1</UserId><Account>123456789012</Account>
+</GetCallerIdentityResult><ResponseMetadata><RequestId>1</RequestId></ResponseMetadata></GetCallerIdentityResponse>"""
+
+
 class Cloud(BaseHTTPRequestHandler):
     """AWS, Azure and Google in one, as far as secrets are read there."""
 
@@ -37,7 +42,7 @@ class Cloud(BaseHTTPRequestHandler):
         pass
 
     def answer(self, body, status=200, headers=None):
-        raw = json.dumps(body).encode()
+        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
         self.send_response_only(status)
         for name, value in {"Content-Type": "application/json", "Content-Length": str(len(raw)), **(headers or {})}.items():
             self.send_header(name, value)
@@ -69,7 +74,11 @@ class Cloud(BaseHTTPRequestHandler):
         return self.answer({"value": value(name), "id": f"http://{self.headers['Host']}/secrets/{name}/v1", "attributes": {}})
 
     def do_POST(self):
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        raw = self.rfile.read(int(self.headers["Content-Length"]))
+        if b"Action=GetCallerIdentity" in raw:
+            # AWS' own agent asks at its start whether its credentials are good.
+            return self.answer(IDENTITY, headers={"Content-Type": "text/xml"})
+        body = json.loads(raw)
         if "SecretIdList" in body:
             self.count("reads of up to 20")
             return self.answer({"SecretValues": [aws(name) for name in body["SecretIdList"]], "Errors": []})
