@@ -1,6 +1,7 @@
 //! Handles what comes from outside, and answers questions of the listener.
 
 use super::Driver;
+use super::apart::Apart;
 use super::files::MANY;
 use super::inputs::Input;
 use super::requests::Answer;
@@ -26,6 +27,7 @@ impl Driver {
             Input::Reload => self.reload(),
             Input::Tell => self.tell_log(),
             Input::Files => return self.look_at_files(),
+            Input::Watchdog if self.reopening.hangs(clock::moment()) => {}
             Input::Watchdog => self.voice.alive(),
             Input::Others => return self.others.are_gone().then_some(Event::Deserted),
             Input::Children => self.reaper.reap(),
@@ -75,6 +77,7 @@ impl Driver {
     /// Answers the listener. The client that asked may be gone by now.
     fn answer(&mut self, ask: Ask) -> Option<Event> {
         match ask {
+            Ask::Alive(_unanswered) if self.reopening.hangs(clock::moment()) => {}
             Ask::Alive(reply) => drop(reply.send(())),
             Ask::Ready(reply) if self.folder.has_changed(clock::moment()) => {
                 self.asked.push(reply);
@@ -164,8 +167,8 @@ impl Driver {
             self.surroundings.log.tell(&report());
             return;
         }
-        let made = tokio::task::spawn_blocking(report);
-        self.requests.add(async move { Answer::Report(made.await.ok()) });
+        let mut made = Apart::begin(report);
+        self.requests.add(async move { Answer::Report(made.ends().await) });
     }
 
     /// Logs that the end begins. `init` ends by itself, and `exec` with its process.

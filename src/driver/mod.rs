@@ -4,6 +4,7 @@
 //! future is done. The next event is whatever happens first: an answer, the core's own deadline, a signal, a request
 //! on the listener, a TLS file that changed.
 
+mod apart;
 mod certificates;
 mod child;
 mod children;
@@ -329,7 +330,8 @@ impl Driver {
     /// Returns whether what others wait for has begun: in `exec` mode, the process. Readiness must not be reported
     /// for a process that cannot be run, nor before a reload that has begun is over.
     fn has_begun(&self) -> bool {
-        self.child.as_ref().is_none_or(ChildProcess::was_started) && !self.rereading.is_under_way()
+        let reloads = self.rereading.is_under_way() || self.successor.is_some() || self.reopening.is_wanted();
+        self.child.as_ref().is_none_or(ChildProcess::was_started) && !reloads
     }
 
     fn watch(&mut self) {

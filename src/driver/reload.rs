@@ -6,6 +6,7 @@ use std::sync::Arc;
 use sha2::{Digest as _, Sha256};
 
 use super::Driver;
+use super::apart::Apart;
 use super::child::{self, ChildProcess};
 use super::files::{Files, MANY, wanted};
 use super::folder::Folder;
@@ -105,8 +106,10 @@ impl Driver {
     /// Handles that the configuration was read: the same engine gets a new policy. It goes on from its own snapshot
     /// once it has come to rest.
     pub(super) fn was_read(&mut self, read: Result<Plan, Ending>) -> Event {
+        self.unseen = true;
         match read.and_then(|plan| self.admitted(plan)) {
             Ok(plan) => {
+                self.reload_error = None;
                 self.successor = Some(plan);
                 Event::Yield
             }
@@ -137,7 +140,8 @@ impl Driver {
     /// Lets the new engine take over, if there is one and the old one is at rest.
     pub(super) fn hand_over(&mut self) {
         let waits = !self.backlog.is_empty() || !self.chores.is_empty() || self.keeper.is_busy();
-        if waits || !self.engine.has_yielded() {
+        // A configuration that was read meanwhile waits for the opening of the one before.
+        if waits || self.reopening.is_under_way() || !self.engine.has_yielded() {
             return;
         }
         if let Some(plan) = self.successor.take() {
@@ -146,7 +150,6 @@ impl Driver {
         let Some(opened) = self.reopening.take() else { return };
         match opened.map(|opened| self.reconfigured(opened)) {
             Ok(snapshot) => {
-                self.reload_error = None;
                 self.folder = Folder::new(self.plan.set_folder(), clock::moment());
                 tracing::info!("configuration read again");
                 self.rest.owe_heap();
@@ -179,7 +182,7 @@ impl Driver {
         // If the rest of the plan cannot be opened, the claim was in vain, and the next look gives it up.
         let claimed = self.surroundings.claims.hold(&wanted(&plan)).map_err(Ending::from);
         let (environment, ledger) = (self.surroundings.environment.clone(), self.keeper.ledger().clone());
-        self.reopening.begin(policy.units.len(), move || {
+        self.reopening.begin(policy.units.len(), clock::moment(), move || {
             claimed?;
             let files = Files::open(Arc::clone(&plan), &policy, environment, room, ledger)?;
             Ok(Opened { plan, policy, files })
@@ -203,7 +206,7 @@ impl Driver {
         let engine = std::mem::replace(&mut self.engine, Engine::new(policy));
         if plan.files.len() >= MANY {
             // To wipe and free that much takes a while, and nothing waits for it.
-            drop(tokio::task::spawn_blocking(move || drop((engine, files, plan))));
+            drop(Apart::begin(move || drop((engine, files, plan))));
         }
         snapshot
     }

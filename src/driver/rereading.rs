@@ -3,8 +3,7 @@
 
 use std::sync::Arc;
 
-use tokio::task::JoinHandle;
-
+use super::apart::Apart;
 use crate::config::plan::Plan;
 use crate::exit::{Cause, Ending};
 
@@ -14,7 +13,7 @@ pub type Reread = Arc<dyn Fn() -> Result<Plan, Ending> + Send + Sync>;
 /// The readings, one at a time.
 pub(super) struct Rereading<T = Plan> {
     read: Arc<dyn Fn() -> Result<T, Ending> + Send + Sync>,
-    under_way: Option<JoinHandle<Result<T, Ending>>>,
+    under_way: Option<Apart<Result<T, Ending>>>,
     /// Another HUP came while a reading was under way. That reading may have been too early for what the HUP is about.
     again: bool,
 }
@@ -32,7 +31,7 @@ impl<T: Send + 'static> Rereading<T> {
             return;
         }
         let read = Arc::clone(&self.read);
-        self.under_way = Some(tokio::task::spawn_blocking(move || read()));
+        self.under_way = Some(Apart::begin(move || read()));
     }
 
     /// Returns whether a reading is under way.
@@ -45,15 +44,15 @@ impl<T: Send + 'static> Rereading<T> {
     pub(super) async fn done(&mut self) -> Result<T, Ending> {
         loop {
             let Some(reading) = &mut self.under_way else { return std::future::pending().await };
-            let read = reading.await;
+            let read = reading.ends().await;
             self.under_way = None;
             if std::mem::take(&mut self.again) {
                 self.begin();
                 continue;
             }
             let bug =
-                |_| Ending::new(Cause::Bug, "reading the configuration did not finish", "please report this");
-            return read.map_err(bug).flatten();
+                || Ending::new(Cause::Bug, "reading the configuration did not finish", "please report this");
+            return read.ok_or_else(bug).flatten();
         }
     }
 }

@@ -10,8 +10,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{oneshot, watch};
-use tokio::task::JoinHandle;
 
+use super::apart::Apart;
 use crate::core::ids::{LeaseId, TokenId};
 use crate::core::snapshot::{Changes, Snapshot};
 use crate::driver::store::Store;
@@ -156,7 +156,7 @@ impl Desk {
 /// The handoff, which a thread may be writing.
 pub(super) struct Writer {
     desk: Arc<Mutex<Desk>>,
-    under_way: Option<JoinHandle<()>>,
+    under_way: Option<Apart<()>>,
     busy: watch::Sender<bool>,
 }
 
@@ -191,7 +191,7 @@ impl Writer {
         self.desk().job = Some(job);
         let desk = Arc::clone(&self.desk);
         let work = move || desk.lock().unwrap_or_else(PoisonError::into_inner).work();
-        self.under_way = Some(tokio::task::spawn_blocking(work));
+        self.under_way = Some(Apart::begin(work));
     }
 
     /// Ends when a write is over; waits for ever if none is under way. The future can be dropped without losing
@@ -199,7 +199,7 @@ impl Writer {
     pub(super) async fn ends(&mut self) {
         let Some(writing) = &mut self.under_way else { return std::future::pending().await };
         // Without the thread the write is done by `end`.
-        drop(writing.await);
+        let _done = writing.ends().await;
     }
 
     /// Returns how the write has ended, after it has; `None` if there was none. What comes next is not held back any

@@ -308,6 +308,10 @@ impl Engine {
             }
             return;
         }
+        // The answer may be that of a write before the last one.
+        if !self.keeper.is_written() {
+            return;
+        }
         match (result, &mut self.phase) {
             (Err(why), Phase::Leaving(farewell))
                 if farewell.result.is_ok() && matches!(self.policy.mode, Mode::Init { .. }) =>

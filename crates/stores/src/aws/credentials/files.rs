@@ -35,6 +35,9 @@ impl Profile {
     }
 }
 
+/// The parts of a credential.
+const CREDENTIAL: [&str; 3] = ["aws_access_key_id", "aws_secret_access_key", "aws_session_token"];
+
 /// All profiles, by their names.
 #[derive(Default)]
 pub(super) struct Profiles(BTreeMap<String, Profile>);
@@ -76,8 +79,12 @@ impl Profiles {
 
     fn merge(&mut self, name: &str, keys: BTreeMap<String, Secret>) {
         let profile = self.0.entry(name.to_owned()).or_default();
+        // A key, its secret and its session token belong together: AWS' own programs take all of them from one file.
+        let has_keys = CREDENTIAL[..2].iter().any(|half| profile.keys.contains_key(*half));
         for (key, value) in keys {
-            profile.keys.entry(key).or_insert(value);
+            if !(has_keys && CREDENTIAL.contains(&key.as_str())) {
+                profile.keys.entry(key).or_insert(value);
+            }
         }
     }
 }
@@ -175,5 +182,17 @@ s3 =\n  region = not-this\n\n[profile  other]\nregion=eu-west-1\n[ other ]\nrole
         assert_eq!(config.get("other").expect("there").text("region"), Some("eu-west-1"));
         assert_eq!(config.get("other").expect("there").text("role_arn"), None, "it is no profile there");
         assert_eq!(credentials.get("other").expect("there").text("role_arn"), Some("arn:aws:iam::1:role/x"));
+    }
+
+    #[test]
+    fn a_credential_is_not_put_together_from_two_files() {
+        let mut all = Profiles::default();
+        all.add(b"[default]\naws_access_key_id=AKIA1\naws_secret_access_key=lasting\n", false);
+        let config = b"[default]\naws_access_key_id=ASIA1\naws_session_token=old\nregion=eu-west-1\n";
+        all.add(config, true);
+        let default = all.get("default").expect("it is there");
+        assert_eq!(default.text("aws_access_key_id"), Some("AKIA1"));
+        assert_eq!(default.text("aws_session_token"), None, "it belongs to the key of the other file");
+        assert_eq!(default.text("region"), Some("eu-west-1"));
     }
 }
