@@ -138,7 +138,7 @@ const LOOKS: u32 = 3;
 const PAGE: usize = 4096;
 
 /// Returns what `/proc/locks` shows.
-fn locks() -> io::Result<String> {
+pub(super) fn locks() -> io::Result<String> {
     let mut file = File::open("/proc/locks")?;
     let mut text = Vec::new();
     let mut page = [0; PAGE];
