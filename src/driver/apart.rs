@@ -2,6 +2,7 @@
 
 use tokio::task::JoinHandle;
 
+use crate::exit::{Cause, Ending};
 use crate::process::kernel;
 
 /// Work that was begun.
@@ -29,5 +30,13 @@ impl<T: Send + 'static> Apart<T> {
             Self::Thread(thread) => thread.await.ok(),
             Self::Done(made) => made.take(),
         }
+    }
+}
+
+impl<T: Send + 'static> Apart<Result<T, Ending>> {
+    /// Returns what came of it, once. A thread that did not finish is a fault of ours, which names `what` it did.
+    pub(super) async fn outcome(&mut self, what: &str) -> Result<T, Ending> {
+        let bug = || Ending::new(Cause::Bug, format!("{what} did not finish"), "please report this");
+        self.ends().await.ok_or_else(bug).flatten()
     }
 }

@@ -9,6 +9,7 @@ use crate::config::policy::Subject;
 use crate::core::event::{self, Event, Published, RenderOutcome};
 use crate::core::ids::{FileId, UnitId};
 use crate::core::policy::Policy;
+use crate::driver::apart::Apart;
 use crate::driver::ledger::Ledger;
 use crate::driver::store::Store;
 use crate::driver::variables::{self, Room, Variables};
@@ -248,12 +249,7 @@ impl Files {
         };
         async move {
             // On tmpfs nothing waits. On a disk fsync does, and must not hold up renewals.
-            let result = if apart {
-                let bug = |_| Ending::new(Cause::Bug, "publishing did not finish", "please report this");
-                tokio::task::spawn_blocking(publish).await.map_err(bug).flatten()
-            } else {
-                publish()
-            };
+            let result = if apart { Apart::begin(publish).outcome("publishing").await } else { publish() };
             Event::Published { unit, result }
         }
     }
@@ -284,13 +280,8 @@ impl Files {
             place.inspect(expected, look).map_err(Ending::from)
         };
         async move {
-            let result = if apart {
-                let bug =
-                    |_| Ending::new(Cause::Bug, "a look at the files did not finish", "please report this");
-                tokio::task::spawn_blocking(inspect).await.map_err(bug).flatten()
-            } else {
-                inspect()
-            };
+            let result =
+                if apart { Apart::begin(inspect).outcome("a look at the files").await } else { inspect() };
             Event::Inspected { unit, result }
         }
     }

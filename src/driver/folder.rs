@@ -21,7 +21,7 @@ pub(super) struct Folder {
     seen: Option<Stamp>,
     /// When this stamp was first seen.
     since: Moment,
-    /// Whether the last look found it old enough.
+    /// The stamp had not changed for a [`TICK`] at the last look, so that look has missed nothing.
     settled: bool,
 }
 
@@ -32,8 +32,8 @@ impl Folder {
         Self { path, seen, since: now, settled: false }
     }
 
-    /// Returns whether the folder may have changed since the last call, by whatever hand: our own publish changes it,
-    /// too. Where it is another folder, this logs it: whoever has the old one open or mounted goes on with old files.
+    /// Returns whether the folder may have changed since the last call. Our own publishes change it, too. A folder that
+    /// was replaced by another one is logged, because applications that opened the old one keep on reading old files.
     pub(super) fn has_changed(&mut self, now: Moment) -> bool {
         let Some(path) = &self.path else { return false };
         let found = stamp(path);

@@ -48,7 +48,7 @@ struct OpenHandoff {
     whole: Moment,
     /// When the last write began.
     began: Moment,
-    /// What waits for the write under way.
+    /// These wait for the end of the write under way.
     asked: Asked,
     /// What was asked for while it was under way.
     next: Option<Asked>,

@@ -8,7 +8,7 @@ use super::apart::Apart;
 use super::files::{Files, MANY};
 use crate::config::plan::Plan;
 use crate::core::policy::Policy;
-use crate::exit::{Cause, Ending};
+use crate::exit::Ending;
 use leasehold_base::time::Moment;
 
 /// Destinations that are not open after this time are on a file system that hangs.
@@ -63,8 +63,7 @@ impl Reopening {
     /// anything.
     pub(super) async fn ends(&mut self) {
         let Some(opening) = &mut self.under_way else { return std::future::pending().await };
-        let bug = || Ending::new(Cause::Bug, "opening the destinations did not finish", "please report this");
-        self.over = Some(opening.ends().await.ok_or_else(bug).flatten());
+        self.over = Some(opening.outcome("opening the destinations").await);
         self.under_way = None;
     }
 
@@ -79,6 +78,7 @@ mod tests {
     use std::sync::mpsc;
 
     use super::*;
+    use crate::exit::Cause;
 
     fn at(seconds: u64) -> Moment {
         Moment::new(Duration::from_secs(seconds))

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::apart::Apart;
 use crate::config::plan::Plan;
-use crate::exit::{Cause, Ending};
+use crate::exit::Ending;
 
 /// Reads the configuration, and checks that this run can go on with it.
 pub type Reread = Arc<dyn Fn() -> Result<Plan, Ending> + Send + Sync>;
@@ -44,15 +44,13 @@ impl<T: Send + 'static> Rereading<T> {
     pub(super) async fn done(&mut self) -> Result<T, Ending> {
         loop {
             let Some(reading) = &mut self.under_way else { return std::future::pending().await };
-            let read = reading.ends().await;
+            let read = reading.outcome("reading the configuration").await;
             self.under_way = None;
             if std::mem::take(&mut self.again) {
                 self.begin();
                 continue;
             }
-            let bug =
-                || Ending::new(Cause::Bug, "reading the configuration did not finish", "please report this");
-            return read.ok_or_else(bug).flatten();
+            return read;
         }
     }
 }

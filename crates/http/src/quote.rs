@@ -1,4 +1,4 @@
-//! Whether a text that is to be quoted repeats a credential, as it is or percent-encoded.
+//! Finds a credential in a text that a message would quote. The text may have it percent-encoded.
 
 use std::borrow::Cow;
 

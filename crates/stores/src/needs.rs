@@ -1,4 +1,4 @@
-//! What a store, or a login by a cloud's identity, needs of the machine.
+//! Lists the files and the ports that a store uses. A login by a cloud's identity uses some, too.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -10,7 +10,7 @@ use crate::Kind;
 #[cfg(feature = "clouds")]
 pub(crate) const PORTS: [u16; 2] = [80, 443];
 
-/// What is needed of the machine. The sandbox has to know it before anything is asked.
+/// These are used. The sandbox allows them before the first request is sent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Needs {
     /// Files, and folders, that are read.

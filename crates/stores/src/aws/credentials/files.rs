@@ -15,7 +15,7 @@ use crate::variables::Variables;
 /// The most bytes of a file of profiles.
 const MOST: usize = 256 * 1024;
 
-/// What both files say about one profile.
+/// One profile, with its settings from both files.
 #[derive(Default)]
 pub(super) struct Profile {
     keys: BTreeMap<String, Secret>,
