@@ -161,6 +161,30 @@ fn a_sidecar_adopts_what_init_left_and_asks_nothing() {
     assert_eq!(hand.engine.snapshot(), kept);
 }
 
+/// A large handoff takes a while to write. When the time to leave is over, the last write is asked for all the same.
+#[test]
+fn init_ends_with_the_answer_to_its_last_write_and_not_with_an_earlier_one() {
+    let mut policy = policy(INIT, 1);
+    policy.handoff = true;
+    let mut hand = Hand::new(policy);
+    let mut actions = hand.give(Event::Start { kept: None, rebooted: false });
+    actions.extend(hand.needs(0, "database/creds/web"));
+    actions.extend(hand.logged_in(1));
+    actions.extend(hand.resolved(0, "database/creds/web"));
+    actions.extend(hand.read(0, leased("l", 3600)));
+    actions.extend(hand.rendered(0, "database/creds/web"));
+    actions.extend(hand.published(1, &[0]));
+    let writes = |actions: &[Action]| actions.iter().filter(|action| **action == Action::SaveHandoff).count();
+    while writes(&actions) < 2 {
+        actions.extend(hand.sleep());
+    }
+    let seen = hand.give(Event::HandoffSaved(Ok(())));
+    assert!(!seen.iter().any(|action| matches!(action, Action::Exit(_))), "{seen:?}");
+    let seen = hand.give(Event::HandoffSaved(Err("the disk is full".to_owned())));
+    assert!(!seen.contains(&Action::Exit(Ok(()))), "nobody can go on from what is not written: {seen:?}");
+    assert!(seen.contains(&Action::DropHandoff), "{seen:?}");
+}
+
 #[test]
 fn a_secret_has_one_name_in_the_log_before_a_handoff_and_after() {
     let name = |hand: &mut Hand| {
