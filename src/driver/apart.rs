@@ -33,10 +33,10 @@ impl<T: Send + 'static> Apart<T> {
     }
 }
 
-impl<T: Send + 'static> Apart<Result<T, Ending>> {
+impl<T: Send + 'static, E: From<Ending> + Send + 'static> Apart<Result<T, E>> {
     /// Returns what came of it, once. A thread that did not finish is a fault of ours, which names `what` it did.
-    pub(super) async fn outcome(&mut self, what: &str) -> Result<T, Ending> {
+    pub(super) async fn outcome(&mut self, what: &str) -> Result<T, E> {
         let bug = || Ending::new(Cause::Bug, format!("{what} did not finish"), "please report this");
-        self.ends().await.ok_or_else(bug).flatten()
+        self.ends().await.unwrap_or_else(|| Err(bug().into()))
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::config::plan::{FilePlan, FileSource, Plan, Target};
 use crate::config::policy::Subject;
-use crate::core::event::{self, Event, Published, RenderOutcome};
+use crate::core::event::{self, Event, Published, RenderOutcome, Unpublished};
 use crate::core::ids::{FileId, UnitId};
 use crate::core::policy::Policy;
 use crate::driver::apart::Apart;
@@ -235,15 +235,18 @@ impl Files {
         let publish = move || {
             // A poisoned lock means that a publish panicked, and a panic ends the process.
             let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
-            for (file, writes) in &writes {
-                place.written.publish(*file, writes).map_err(Ending::from)?;
-            }
-            let published = place.target.publish(&members).map_err(Ending::from)?;
-            place.target.note(&members, &ledger);
+            let Destination { target, written } = &mut *place;
+            let writing = writes.iter().try_for_each(|(file, writes)| written.publish(*file, writes));
+            let published = writing.and_then(|()| target.publish(&members));
+            let published = published.map_err(|error| Unpublished {
+                why: Ending::from(error),
+                may_be_visible: written.shows_news(),
+            })?;
+            target.note(&members, &ledger);
             if let Some(leftover) = &published.aftermath {
                 tracing::warn!("published, but {leftover}");
             }
-            let mut changed = place.written.take_changed();
+            let mut changed = written.take_changed();
             changed.extend(published.changed.iter().map(|&index| of_unit[index]));
             Ok(Published { generation: published.generation, changed: changed.into_iter().collect() })
         };

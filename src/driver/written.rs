@@ -37,6 +37,11 @@ impl Written {
         Ok(())
     }
 
+    /// Returns whether readers see writes that no publish of the unit has told of yet.
+    pub(super) fn shows_news(&self) -> bool {
+        !self.changed.is_empty()
+    }
+
     /// Takes the files whose writes changed something since the last call, since the unit is published.
     pub(super) fn take_changed(&mut self) -> BTreeSet<FileId> {
         std::mem::take(&mut self.changed)

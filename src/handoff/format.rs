@@ -178,6 +178,7 @@ pub(super) fn token_tree(token: &KeptToken, secret: Option<&Secret>) -> Tree {
         ("uses", optional(token.uses, number)),
         ("undated", Tree::Bool(token.undated)),
         ("leaving", Tree::Bool(token.leaving)),
+        ("exposed", Tree::Bool(token.exposed)),
         ("owned", Tree::Bool(token.owned)),
     ])
 }
@@ -194,6 +195,7 @@ fn token(tree: &Tree, owns: bool) -> Parsed<(KeptToken, Option<Secret>)> {
         uses: present(tree, "uses").map(|_| get(tree, "uses")).transpose()?,
         undated: flag(tree, "undated")?,
         leaving: flag_or(tree, "leaving", false)?,
+        exposed: flag_or(tree, "exposed", false)?,
         owned: flag_or(tree, "owned", owns)?,
     };
     let secret = present(tree, "secret").map(|secret| get_bytes(secret, "secret")).transpose()?;

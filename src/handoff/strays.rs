@@ -56,6 +56,7 @@ fn token(tree: &Tree, owns: bool) -> Parsed<(KeptToken, Secret)> {
         uses: get(tree, "uses").ok(),
         undated: false,
         leaving: true,
+        exposed: false,
         owned: flag_or(tree, "owned", owns).unwrap_or_default(),
     };
     Ok((token, secret))

@@ -73,6 +73,7 @@ fn sample() -> Kept {
         uses: Some(7),
         undated: true,
         leaving: true,
+        exposed: true,
         owned: false,
     };
     let data = Tree::from_json(br#"{"a":1.50,"b":[null,true,"\u0000"]}"#).expect("JSON");

@@ -19,6 +19,7 @@ mod pacing;
 mod showing;
 mod starting;
 mod stores;
+mod unheard;
 mod waiting;
 
 use std::sync::Arc;

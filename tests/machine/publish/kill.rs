@@ -220,6 +220,7 @@ fn a_handoff_is_the_old_or_the_new_wherever_its_holder_is_killed() {
             uses: None,
             undated: false,
             leaving: false,
+            exposed: false,
             owned: true,
         });
         kept
@@ -271,6 +272,7 @@ mod journaled {
             uses: None,
             undated: false,
             leaving: false,
+            exposed: false,
             owned: true,
         };
         let mut kept = Kept::default();

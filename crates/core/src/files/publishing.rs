@@ -9,7 +9,7 @@ use crate::engine::{Engine, Phase};
 use crate::files::inspect::Look;
 use crate::files::notice::{After, News, Reader};
 use crate::interface::action::{Action, Level};
-use crate::interface::event::{Published, RenderOutcome};
+use crate::interface::event::{Published, RenderOutcome, Unpublished};
 use crate::interface::ids::{FileId, NotifierId, SecretId, UnitId};
 use crate::interface::policy::Mode;
 use crate::interface::policy::OnInit;
@@ -19,7 +19,6 @@ use crate::tools::few::Few;
 use crate::tools::steps::step;
 use crate::tools::timers::Timer;
 use crate::upstream::judge::HELD_BACK;
-use leasehold_base::exit::Ending;
 use leasehold_base::request::Request;
 use leasehold_base::time::Moment;
 
@@ -256,7 +255,7 @@ impl Engine {
         }
     }
 
-    pub(crate) fn published(&mut self, id: UnitId, result: Result<Published, Ending>) {
+    pub(crate) fn published(&mut self, id: UnitId, result: Result<Published, Unpublished>) {
         match result {
             Ok(published) => {
                 self.counters.publishes += 1;
@@ -321,8 +320,11 @@ impl Engine {
 
     /// Ends a publish while the run leaves. This run notifies nobody any more. So it records the notifications that the
     /// next run has to make.
-    pub(crate) fn published_last(&mut self, id: UnitId, result: Result<Published, Ending>) {
+    pub(crate) fn published_last(&mut self, id: UnitId, result: Result<Published, Unpublished>) {
         let new = self.shelf.unit(id).publishing.clone().unwrap_or_default();
+        if result.as_ref().is_err_and(|failure| failure.may_be_visible) {
+            self.shelf.unheard(id);
+        }
         self.shelf.end_publish(id);
         let Ok(published) = result else { return };
         // The readers of a file that was only put back know its content.
@@ -371,7 +373,11 @@ impl Engine {
         }
     }
 
-    fn not_published(&mut self, id: UnitId, why: Ending) {
+    fn not_published(&mut self, id: UnitId, failure: Unpublished) {
+        let Unpublished { why, may_be_visible } = failure;
+        if may_be_visible {
+            self.shelf.unheard(id);
+        }
         if self.is_starting() {
             self.fail(why);
             return;

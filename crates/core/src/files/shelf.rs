@@ -76,6 +76,8 @@ pub(crate) struct Shelf {
     unready: BTreeSet<UnitId>,
     /// The units that are being published.
     publishing: BTreeSet<UnitId>,
+    /// The files that may be visible although their publish failed, since its answer was lost.
+    unheard: BTreeSet<FileId>,
     /// The units before this one have nothing to be published.
     first_fresh: usize,
     /// The files without a generation.
@@ -120,6 +122,7 @@ impl Shelf {
             departed: Vec::new(),
             unready: (0..policy.units.len()).map(UnitId).collect(),
             publishing: BTreeSet::new(),
+            unheard: BTreeSet::new(),
             first_fresh: 0,
             unpublished: (0..policy.files.len()).map(FileId).collect(),
             former: BTreeSet::new(),
@@ -167,9 +170,11 @@ impl Shelf {
         idle && unit.files.iter().all(good)
     }
 
-    /// Returns the units that are being published.
-    pub(crate) fn being_published(&self) -> impl Iterator<Item = (UnitId, &Unit)> {
-        self.publishing.iter().map(|id| (*id, &self.units[id.0]))
+    /// Returns the files that may show what their readers were not notified of: those of the publishes under way, and
+    /// of those whose answer was lost.
+    pub(crate) fn may_show_news(&self) -> impl Iterator<Item = &FileId> {
+        let under_way = self.publishing.iter().filter_map(|id| self.units[id.0].publishing.as_ref());
+        under_way.flatten().chain(&self.unheard)
     }
 
     /// Returns true while a publish is under way.
@@ -315,6 +320,11 @@ impl Shelf {
         files
     }
 
+    /// Records that the publish under way, which failed, may be visible all the same.
+    pub(crate) fn unheard(&mut self, id: UnitId) {
+        self.unheard.extend(self.units[id.0].publishing.iter().flatten());
+    }
+
     /// Records that the publish failed: its files are still to be made visible.
     pub(crate) fn not_published(&mut self, id: UnitId, why: Ending, retry: Moment) {
         self.take_back(id);
@@ -354,6 +364,7 @@ impl Shelf {
         unit.tries = 0;
         let members: Vec<FileId> = unit.files.clone();
         for id in &members {
+            self.unheard.remove(id);
             let file = &mut self.files[id.0];
             if file.offered {
                 file.generation = Some(generation);

@@ -195,12 +195,14 @@ impl Engine {
         for login in self.upstream.session.logins.values_mut() {
             login.exposed = true;
         }
+        // If this run is killed before the login, only the handoff can tell the next run to log in.
+        self.keep(true);
         self.follow_exposed();
     }
 
     /// Asks for the login that follows an exposed token, if the current one is that.
     pub(crate) fn follow_exposed(&mut self) {
-        if self.upstream.session.login().is_some_and(|login| login.exposed) {
+        if self.policy.owns_token && self.upstream.session.login().is_some_and(|login| login.exposed) {
             self.want_login(true);
         }
     }

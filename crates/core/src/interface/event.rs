@@ -132,8 +132,8 @@ pub enum Event {
     Published {
         /// The unit.
         unit: UnitId,
-        /// The outcome. Nothing of a failed publish is visible.
-        result: Result<Published, Ending>,
+        /// The outcome.
+        result: Result<Published, Unpublished>,
     },
     /// A check of what a unit has published ended.
     Inspected {
@@ -303,6 +303,22 @@ pub enum Loss {
     Gone,
     /// It has other bytes, another mode or another owner.
     Changed,
+}
+
+/// A publish that failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unpublished {
+    /// What the person reads.
+    pub why: Ending,
+    /// Whether it may be visible all the same, because the answer to a request was lost. If not, every reader has what
+    /// was there before.
+    pub may_be_visible: bool,
+}
+
+impl From<Ending> for Unpublished {
+    fn from(why: Ending) -> Self {
+        Self { why, may_be_visible: false }
+    }
 }
 
 /// A publish that is visible.

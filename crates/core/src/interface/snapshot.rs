@@ -101,6 +101,8 @@ pub struct KeptToken {
     pub undated: bool,
     /// Another login has taken over from it, so it only has to be revoked.
     pub leaving: bool,
+    /// It was shown where it must not be known any longer, so a login is to follow it.
+    pub exposed: bool,
     /// A login of ours made it. Any other token is not ours to revoke, but its leases are.
     pub owned: bool,
 }

@@ -116,6 +116,7 @@ impl Engine {
             Some(token) => {
                 self.plan_token(token);
                 self.plan_proof(token, unknown || kept.unsure);
+                self.follow_exposed();
             }
             // A person who reads the log has to see why nothing happens.
             None => self.tell_refusals(rebooted),

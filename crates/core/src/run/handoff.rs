@@ -205,11 +205,9 @@ impl Engine {
     }
 
     /// Returns the notifiers that were not notified of everything that is on disk, or will be after the publish under
-    /// way.
+    /// way, or may be after one whose answer was lost.
     pub(crate) fn untold(&self) -> BTreeSet<String> {
-        let publishing =
-            self.shelf.being_published().filter_map(|(_, unit)| unit.publishing.as_ref()).flatten();
-        let promised = publishing.flat_map(|file| &self.policy.files[file.0].notify);
+        let promised = self.shelf.may_show_news().flat_map(|file| &self.policy.files[file.0].notify);
         let promised = promised.filter(|whom| self.notifies(**whom));
         promised.map(|id| self.notices.name(*id)).chain(self.notices.owed()).map(str::to_owned).gather()
     }

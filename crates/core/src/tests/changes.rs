@@ -72,7 +72,7 @@ fn a_publish_that_is_put_off_for_a_successor_is_no_trouble_and_comes_back_withou
     hand.give(Event::Yield);
     assert!(!hand.engine.has_yielded(), "the publish is under way");
     let put_off = Ending::new(Cause::Destination, "put off", "");
-    assert_eq!(hand.give(Event::Published { unit: UnitId(0), result: Err(put_off) }), []);
+    assert_eq!(hand.give(Event::Published { unit: UnitId(0), result: Err(put_off.into()) }), []);
     assert!(hand.engine.has_yielded());
     assert!(hand.engine.view(hand.now()).files.iter().all(|file| file.error.is_none()));
     // The new configuration cannot be used after all.

@@ -464,3 +464,20 @@ fn a_token_that_was_exposed_while_it_was_in_doubt_is_replaced_although_it_is_tak
         }
     }
 }
+
+/// The login that follows an exposed token may be refused for hours. The mark outlives this run and its engine.
+#[test]
+fn a_token_that_was_exposed_is_replaced_by_the_next_run_if_this_one_could_not() {
+    let is_login = |action: &Action| matches!(action, Action::Ask(Question::LogIn(_)));
+    let mut before = settled(kv(true));
+    assert!(before.give(Event::Exposed).iter().any(is_login));
+    let kept = before.engine.snapshot();
+    let mut hand = Hand::new(policy(Mode::Daemon, 1));
+    let started = hand.give(Event::Start { kept: Some(kept), rebooted: false });
+    assert!(started.iter().any(is_login), "{started:?}");
+    hand.logged_in(2);
+    let kept = hand.engine.snapshot();
+    let mut next = Hand::new(policy(Mode::Daemon, 1));
+    let started = next.give(Event::Start { kept: Some(kept), rebooted: false });
+    assert!(!started.iter().any(is_login), "it was replaced: {started:?}");
+}

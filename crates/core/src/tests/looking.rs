@@ -61,7 +61,7 @@ fn a_file_that_cannot_be_put_back_makes_the_run_not_ready_until_it_is_there() {
     let mut hand = settled(kv(true));
     lost(&mut hand, Loss::Gone);
     assert!(hand.give(Event::Refresh).contains(&publish(&[0])));
-    hand.give(Event::Published { unit: UnitId(0), result: Err(full()) });
+    hand.give(Event::Published { unit: UnitId(0), result: Err(full().into()) });
     let Readiness::Lost { file, why } = hand.engine.view(hand.now()).readiness else { panic!("it is gone") };
     assert_eq!((file.as_str(), why.as_str()), ("file-0", "no space left on the volume"));
     let mut again = hand.sleep();
@@ -79,7 +79,7 @@ fn a_volume_that_comes_back_by_itself_is_ready_again() {
     let mut hand = settled(kv(true));
     lost(&mut hand, Loss::Gone);
     hand.give(Event::Refresh);
-    hand.give(Event::Published { unit: UnitId(0), result: Err(full()) });
+    hand.give(Event::Published { unit: UnitId(0), result: Err(full().into()) });
     hand.lost.clear();
     hand.give(Event::Refresh);
     assert_eq!(hand.engine.view(hand.now()).readiness, Readiness::Ready);
@@ -93,7 +93,7 @@ fn a_publish_that_fails_asks_whether_what_was_there_stays() {
     assert_eq!(hand.read(0, kv(true)), [Action::Render(FileId(0))]);
     assert_eq!(hand.rendered(0, "secret/web"), [publish(&[0])]);
     let before = hand.looks;
-    hand.give(Event::Published { unit: UnitId(0), result: Err(full()) });
+    hand.give(Event::Published { unit: UnitId(0), result: Err(full().into()) });
     assert_eq!(hand.looks, before + 1);
     assert_eq!(hand.engine.view(hand.now()).readiness, Readiness::Ready, "the old one is there");
 }
@@ -157,7 +157,7 @@ fn a_look_at_one_file_says_nothing_of_another_that_is_lost() {
     let mut hand = settled_with_two();
     hand.lost = [(FileId(0), Loss::Gone)].into();
     hand.give(Event::Look);
-    hand.give(Event::Published { unit: UnitId(0), result: Err(full()) });
+    hand.give(Event::Published { unit: UnitId(0), result: Err(full().into()) });
     hand.give(Event::RefreshSome(Wanted::File("file-1".into())));
     let Readiness::Lost { file, .. } = hand.engine.view(hand.now()).readiness else { panic!("it is gone") };
     assert_eq!(file, "file-0");

@@ -128,7 +128,7 @@ impl Login {
             owned: kept.owned,
             since: None,
             in_use: None,
-            exposed: false,
+            exposed: kept.exposed,
             state: Standing::Good,
             tries: 0,
             unrevoked: 0,
@@ -150,6 +150,7 @@ impl Login {
             uses: self.uses,
             undated: self.undated,
             leaving: self.state == Standing::Leaving,
+            exposed: self.exposed,
             owned: self.owned,
         }
     }

@@ -63,13 +63,15 @@ pub(crate) enum Unpublished {
     Denied(String),
     /// A retry may help.
     Failed(String),
+    /// There was no answer to a request that writes, so the API server may have done it.
+    Unheard(String),
 }
 
 impl fmt::Display for Unpublished {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused(refusal) => refusal.fmt(f),
-            Self::Denied(why) | Self::Failed(why) => f.write_str(why),
+            Self::Denied(why) | Self::Failed(why) | Self::Unheard(why) => f.write_str(why),
         }
     }
 }
@@ -106,7 +108,7 @@ impl Publisher {
     /// The turn ends with that.
     ///
     /// # Errors
-    /// [`Unpublished`]: the Secret is as it was.
+    /// [`Unpublished`]: the Secret is as it was, except perhaps after [`Unpublished::Unheard`].
     pub(crate) async fn publish(
         &self,
         wanted: &Definition,
@@ -250,7 +252,8 @@ impl Publisher {
     }
 
     async fn write(&self, method: Method, path: &str, object: &Value) -> Result<Value, Unpublished> {
-        let answer = self.cluster.send(method, &format!("{path}?fieldManager={MANAGER}"), object).await?;
+        let path = format!("{path}?fieldManager={MANAGER}");
+        let answer = self.cluster.send(method, &path, object).await.map_err(unheard)?;
         match answer.status {
             200..300 => Ok(answer.body),
             409 => Err(Unpublished::Failed(
@@ -265,7 +268,7 @@ impl Publisher {
         let metadata = &live["metadata"];
         let exactly = json!({"uid": metadata["uid"], "resourceVersion": metadata["resourceVersion"]});
         let options = json!({"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": exactly});
-        let answer = self.cluster.send(Method::DELETE, path, &options).await?;
+        let answer = self.cluster.send(Method::DELETE, path, &options).await.map_err(unheard)?;
         match answer.status {
             200..300 | 404 => Ok(()),
             409 => Err(Unpublished::Failed(
@@ -283,6 +286,13 @@ pub(crate) enum Seen {
     Good(String),
     Changed,
     Gone,
+}
+
+fn unheard(away: Away) -> Unpublished {
+    match away {
+        Away::Configuration(_) => away.into(),
+        Away::Unreachable(_) => Unpublished::Unheard(away.to_string()),
+    }
 }
 
 fn collection(namespace: &str) -> String {

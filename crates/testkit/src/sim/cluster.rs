@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use leasehold_base::exit::{Cause, Ending};
-use leasehold_core::event::{Event, Loss, Published};
+use leasehold_core::event::{Event, Loss, Published, Unpublished};
 use leasehold_core::ids::{FileId, UnitId};
 
 use super::dice::Dice;
@@ -20,6 +20,8 @@ use super::{MINUTE, secs};
 pub const LEASE: Duration = secs(15);
 /// A leader that cannot renew it ends after so long.
 pub const PATIENT: Duration = secs(10);
+/// Why a write failed that may have been done.
+const UNHEARD: &str = "the answer is lost";
 
 /// How this world's controller is run.
 #[derive(Debug, Clone, Copy)]
@@ -225,7 +227,7 @@ impl World {
         if files.len() < self.setup.files_of(unit).count() {
             let why =
                 Ending::new(Cause::Missing, "a key cannot be had yet, and a Secret is written whole", "");
-            return self.tell_later(Duration::ZERO, Event::Published { unit, result: Err(why) });
+            return self.tell_later(Duration::ZERO, Event::Published { unit, result: Err(why.into()) });
         }
         let cluster = &mut self.cluster;
         let same = cluster.records.get(&unit).is_some_and(|record| record.files == files && !record.lost);
@@ -337,7 +339,10 @@ impl World {
             self.cluster.records.insert(unit, Record { files, version, owed, lost: false });
             Published { generation: if wrote && !was_there && !had { 1 } else { 2 }, changed }
         });
-        let result = result.map_err(|why| Ending::new(Cause::Destination, why, ""));
+        let result = result.map_err(|why| Unpublished {
+            why: Ending::new(Cause::Destination, why, ""),
+            may_be_visible: why == UNHEARD,
+        });
         self.tell_later(Duration::ZERO, Event::Published { unit, result });
         let drifted = self.cluster.release(unit);
         self.look_where(drifted, unit);
@@ -383,7 +388,7 @@ impl World {
         let note = if was_there { differs.then_some(self.now) } else { note };
         self.cluster.notes.extend(note.map(|note| (unit, note)));
         self.changes(unit, false);
-        if self.has(Api::Unheard) { Err("the answer is lost") } else { Ok(true) }
+        if self.has(Api::Unheard) { Err(UNHEARD) } else { Ok(true) }
     }
 
     fn compare_secret(&mut self, run: u64, unit: UnitId, files: &[FileId]) {

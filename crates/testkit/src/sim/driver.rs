@@ -374,7 +374,7 @@ impl World {
     pub(super) fn commit(&mut self, run: u64, unit: UnitId, files: BTreeMap<FileId, Content>) {
         let Some(process) = self.process.as_ref().filter(|process| process.run == run) else { return };
         let result = if self.faults.contains(&Fault::DiskFull) {
-            Err(Ending::new(Cause::Destination, "no space left on device", "raise sizeLimit"))
+            Err(Ending::new(Cause::Destination, "no space left on device", "raise sizeLimit").into())
         } else {
             self.totals.publishes += 1;
             // Init tells nobody: the application is not there yet.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use leasehold::core::event::{Event, Loss, Published};
+use leasehold::core::event::{self, Event, Loss, Published};
 use leasehold::core::ids::{FileId, UnitId};
 use leasehold_base::exit::{Cause, Ending};
 
@@ -58,7 +58,10 @@ impl Run {
                 let gone = self.release(&key);
                 let files = self.roster_files(unit, generation);
                 let result = result.map(|outcome| self.keep(&key, record, &outcome, files));
-                let result = result.map_err(|why| self.unpublished(&key, &why));
+                let result = result.map_err(|why| event::Unpublished {
+                    may_be_visible: matches!(why, Unpublished::Unheard(_)),
+                    why: self.unpublished(&key, &why),
+                });
                 drop(pen);
                 if generation == self.generation {
                     self.backlog.push_back(Event::Published { unit, result });

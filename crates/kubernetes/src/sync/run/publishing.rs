@@ -37,7 +37,7 @@ impl Run {
         let data = match self.data(unit, files) {
             Ok(data) => data,
             Err(what) => {
-                let result = Err(Ending::new(Cause::Missing, what, ""));
+                let result = Err(Ending::new(Cause::Missing, what, "").into());
                 return self.backlog.push_back(Event::Published { unit, result });
             }
         };
@@ -113,7 +113,7 @@ impl Run {
             Err(Denied::ForEver) => return self.held.push(unit),
             Err(Denied::Now) => {
                 let what = "another login writes the Secret at this moment, after a change of spec.auth";
-                let result = Err(Ending::new(Cause::Destination, what, ""));
+                let result = Err(Ending::new(Cause::Destination, what, "").into());
                 return self.backlog.push_back(Event::Published { unit, result });
             }
         };
@@ -151,7 +151,7 @@ impl Run {
         let waiting = self.waiting.drain(..).map(|one| one.unit);
         for unit in waiting.chain(self.held.drain(..)) {
             let put_off = Ending::new(Cause::Destination, "put off", "");
-            self.backlog.push_back(Event::Published { unit, result: Err(put_off) });
+            self.backlog.push_back(Event::Published { unit, result: Err(put_off.into()) });
         }
     }
 }

@@ -1,0 +1,64 @@
+//! Publishes whose answer was lost: what they wrote may be visible, and nobody was notified of it.
+
+use super::hand::{Hand, kv, publish, settled};
+use crate::interface::event::{Event, Unpublished};
+use crate::interface::ids::UnitId;
+use leasehold_base::exit::{Cause, Ending};
+
+/// Makes a daemon that publishes a changed value.
+fn publishing() -> Hand {
+    let mut hand = settled(kv(true));
+    hand.sleep();
+    hand.read(0, kv(true));
+    assert_eq!(hand.rendered(0, "secret/web"), [publish(&[0])]);
+    hand
+}
+
+fn failed(may_be_visible: bool) -> Event {
+    let why = Ending::new(Cause::Destination, "no answer", "");
+    Event::Published { unit: UnitId(0), result: Err(Unpublished { why, may_be_visible }) }
+}
+
+/// Returns what the next run is told of this one's notifications.
+fn owed(hand: &Hand) -> Vec<String> {
+    hand.engine.snapshot().untold.into_iter().collect()
+}
+
+/// If this run is killed before a publish succeeds, only the handoff can tell the next run to notify.
+#[test]
+fn who_reads_what_may_be_visible_is_owed_a_notification_until_a_publish_succeeds() {
+    let mut hand = publishing();
+    hand.give(failed(true));
+    while !hand.sleep().contains(&publish(&[0])) {
+        assert_eq!(owed(&hand), ["app"]);
+    }
+    assert_eq!(owed(&hand), ["app"]);
+    // It was not visible, and the value is again what it was before.
+    hand.published(1, &[]);
+    assert_eq!(owed(&hand), [""; 0]);
+}
+
+#[test]
+fn who_reads_what_may_be_visible_is_owed_a_notification_by_the_successor() {
+    let mut hand = publishing();
+    hand.give(Event::Yield);
+    hand.give(failed(true));
+    assert!(hand.engine.has_yielded());
+    assert_eq!(owed(&hand), ["app"]);
+}
+
+#[test]
+fn who_reads_what_may_be_visible_is_notified_by_the_next_run_if_this_one_leaves() {
+    let mut hand = publishing();
+    hand.give(Event::Stop { at_once: true });
+    hand.give(failed(true));
+    assert_eq!(owed(&hand), ["app"]);
+}
+
+#[test]
+fn a_publish_of_which_nothing_is_visible_owes_nobody_a_notification() {
+    let mut hand = publishing();
+    assert_eq!(owed(&hand), ["app"], "this run may be killed between the publish and the notification");
+    hand.give(failed(false));
+    assert_eq!(owed(&hand), [""; 0]);
+}
