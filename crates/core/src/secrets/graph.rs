@@ -16,6 +16,7 @@ use crate::interface::ids::{FileId, SecretId, StoreId, TokenId};
 use crate::interface::policy::StorePolicy;
 use crate::interface::view::NextAction;
 use crate::secrets::graph::asked::Asked;
+use crate::secrets::lag::Lag;
 use crate::secrets::lease::Lease;
 use crate::secrets::refresh::Certificate;
 use crate::tools::dice::number;
@@ -137,8 +138,8 @@ pub(crate) struct Node {
     pub(crate) mount_asked: Option<Moment>,
     /// How many requests failed in a row.
     pub(crate) tries: u32,
-    /// How many denials in a row were put down to a standby that lags behind a fresh login.
-    pub(crate) lag: u32,
+    /// What was denied with the last login that was denied it.
+    pub(crate) lag: Lag,
     /// When it was first denied since the last success.
     pub(crate) denied: Option<Moment>,
     /// The last denial, while it is not known yet whether it is final.
@@ -184,7 +185,7 @@ impl Node {
             path: Path::Unknown,
             mount_asked: None,
             tries: 0,
-            lag: 0,
+            lag: Lag::default(),
             denied: None,
             denial: None,
             reminted: None,
@@ -237,7 +238,7 @@ impl Node {
     /// Forgets past failures. Returns true if there was one whose end is to be logged.
     pub(crate) fn recovered(&mut self) -> bool {
         self.tries = 0;
-        self.lag = 0;
+        self.lag = Lag::default();
         self.denied = None;
         self.denial = None;
         self.trouble.take().is_some()

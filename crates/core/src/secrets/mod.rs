@@ -3,6 +3,7 @@
 mod denials;
 mod earlier;
 pub(crate) mod graph;
+pub(crate) mod lag;
 pub(crate) mod lease;
 pub(crate) mod leaving;
 pub(crate) mod life;

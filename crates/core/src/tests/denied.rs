@@ -209,3 +209,49 @@ fn a_token_that_was_denied_its_revocation_for_a_while_is_not_left_to_the_next_ru
         assert!(leases > 0, "its lease is revoked by itself");
     }
 }
+
+/// A policy that is corrected while a standby does not know the new login yet: the denial that is put down to the lag is
+/// not one more of those before it, after which the pauses are long.
+#[test]
+fn what_the_login_before_was_denied_puts_no_read_with_a_new_login_off() {
+    let mut hand = settled(kv(true));
+    let begin = hand.millis;
+    let (mut token, mut logins, mut asked) = (TokenId(1), 0, Vec::new());
+    // Ten minutes of denials; then another login is asked for, and the standby lags behind it for 2 s.
+    let mut seen = Vec::new();
+    let (mut lags_until, mut granted) = (u64::MAX, None);
+    while granted.is_none() {
+        assert!(hand.millis - begin < 1_000_000, "it is not read again");
+        if logins == 0 && hand.millis - begin > 600_000 {
+            logins = 1;
+            seen.extend(hand.give(Event::Exposed));
+        }
+        for action in std::mem::take(&mut seen) {
+            let sent = hand.now().moment;
+            asked.extend(match action {
+                Action::Ask(Question::LogIn(new)) => {
+                    token = new;
+                    lags_until = hand.millis + 2000;
+                    hand.logged_in(new.0)
+                }
+                Action::Ask(Question::LookUp(token)) => {
+                    hand.give(Event::LookedUp { token, sent, result: Ok(Hand::facts(token.0, 3600)) })
+                }
+                Action::Ask(Question::Read { secret, .. }) if hand.millis < lags_until => {
+                    hand.read_denied(secret, token)
+                }
+                Action::Ask(Question::Read { .. }) => {
+                    granted = Some(hand.millis);
+                    Vec::new()
+                }
+                _ => Vec::new(),
+            });
+        }
+        seen = std::mem::take(&mut asked);
+        if seen.is_empty() && granted.is_none() {
+            seen = hand.sleep();
+        }
+    }
+    let late = granted.expect("the loop ends so") - lags_until;
+    assert!(late < 10_000, "{late} ms after the standby knew the login");
+}

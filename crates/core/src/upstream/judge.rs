@@ -357,11 +357,16 @@ impl Engine {
         // At a start nothing else waits, and a final denial would end the run. A daemon publishes the rest meanwhile.
         let patient = self.is_starting() || self.upstream.judge.can_look_up != Some(true);
         let most = if patient { LAG_TRIES } else { 1 };
+        let current = self.upstream.session.current;
         let Some(node) = self.graph.get_mut(id) else { return };
-        if fresh && node.lag < most {
-            let news = (patient && node.lag == 0).then(|| node.path().to_owned());
-            node.lag += 1;
-            let at = now.after(if patient { Duration::from_secs(1) * node.lag } else { ONCE_MORE });
+        if node.lag.follows(current) {
+            // What the login before was denied, and for how long, says nothing about this one.
+            node.tries = 0;
+        }
+        if fresh && node.lag.tries < most {
+            let news = (patient && node.lag.tries == 0).then(|| node.path().to_owned());
+            node.lag.tries += 1;
+            let at = now.after(if patient { Duration::from_secs(1) * node.lag.tries } else { ONCE_MORE });
             self.set_step(id, Step::Waiting { what: NextAction::Retry, at, op });
             if let Some(path) = news {
                 let text = format!("could not read {path}: {}; asking again for 6 s", failure.why);
