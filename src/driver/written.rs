@@ -155,7 +155,9 @@ mod tests {
         assert_eq!(error.problem, Problem::InTheWay("a directory"));
         fs::remove_dir(&bad).expect("removed");
         here.publish(FileId(1), &writes[..1]).expect("nothing to do");
+        assert!(here.shows_news(), "readers see it, and nobody was notified");
         assert_eq!(here.take_changed(), [FileId(1)].into());
+        assert!(!here.shows_news());
     }
 
     #[test]

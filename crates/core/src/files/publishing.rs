@@ -377,8 +377,12 @@ impl Engine {
         let Unpublished { why, may_be_visible } = failure;
         if may_be_visible {
             self.shelf.unheard(id);
+        } else if self.has_someone_to_tell(id) {
+            // Nobody has to be notified after all.
+            self.keep(false);
         }
         if self.is_starting() {
+            self.shelf.end_publish(id);
             self.fail(why);
             return;
         }
@@ -394,7 +398,11 @@ impl Engine {
         let known = unit.error.as_ref() == Some(&why);
         let at = self.now.moment.after(wait);
         if !known {
-            let after = if self.inspector.misses(id) { "" } else { "; what was there stays" };
+            let after = match may_be_visible {
+                true => "; readers may have it all the same",
+                false if self.inspector.misses(id) => "",
+                false => "; what was there stays",
+            };
             self.say(Level::Error, format!("could not publish: {}{after}", why.what));
         }
         self.shelf.not_published(id, why, at);

@@ -116,7 +116,10 @@ impl Engine {
             Some(token) => {
                 self.plan_token(token);
                 self.plan_proof(token, unknown || kept.unsure);
-                self.follow_exposed();
+                // `init` goes on without waiting for that, and the mark stays for the daemon.
+                if matches!(self.policy.mode, Mode::Daemon) {
+                    self.follow_exposed();
+                }
             }
             // A person who reads the log has to see why nothing happens.
             None => self.tell_refusals(rebooted),

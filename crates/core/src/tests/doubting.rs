@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use super::INIT;
 use super::hand::{Hand, denied, kv, leased, policy, settled};
 use crate::interface::action::{Action, Question};
 use crate::interface::event::{Event, Granted, TokenFacts, Wanted};
@@ -480,4 +481,9 @@ fn a_token_that_was_exposed_is_replaced_by_the_next_run_if_this_one_could_not() 
     let mut next = Hand::new(policy(Mode::Daemon, 1));
     let started = next.give(Event::Start { kept: Some(kept), rebooted: false });
     assert!(!started.iter().any(is_login), "it was replaced: {started:?}");
+    // `init` ends without waiting for a login that nothing of its own needs.
+    let mut init = Hand::new(policy(INIT, 1));
+    let started = init.give(Event::Start { kept: Some(before.engine.snapshot()), rebooted: false });
+    assert!(!started.iter().any(is_login), "{started:?}");
+    assert!(init.engine.snapshot().tokens.iter().all(|token| token.exposed), "the mark stays");
 }

@@ -1,8 +1,11 @@
 //! Publishes whose answer was lost: what they wrote may be visible, and nobody was notified of it.
 
-use super::hand::{Hand, kv, publish, settled};
+use super::INIT;
+use super::hand::{Hand, kv, policy, publish, settled};
+use crate::interface::action::{Action, Question};
 use crate::interface::event::{Event, Unpublished};
-use crate::interface::ids::UnitId;
+use crate::interface::ids::{TokenId, UnitId};
+use crate::interface::policy::{Mode, Policy};
 use leasehold_base::exit::{Cause, Ending};
 
 /// Makes a daemon that publishes a changed value.
@@ -17,6 +20,16 @@ fn publishing() -> Hand {
 fn failed(may_be_visible: bool) -> Event {
     let why = Ending::new(Cause::Destination, "no answer", "");
     Event::Published { unit: UnitId(0), result: Err(Unpublished { why, may_be_visible }) }
+}
+
+/// Publishes the first value of all.
+fn first(hand: &mut Hand) {
+    hand.give(Event::Start { kept: None, rebooted: false });
+    hand.needs(0, "secret/web");
+    hand.logged_in(1);
+    hand.resolved(0, "secret/data/web");
+    hand.read(0, kv(true));
+    assert!(hand.rendered(0, "secret/web").contains(&publish(&[0])));
 }
 
 /// Returns what the next run is told of this one's notifications.
@@ -55,10 +68,27 @@ fn who_reads_what_may_be_visible_is_notified_by_the_next_run_if_this_one_leaves(
     assert_eq!(owed(&hand), ["app"]);
 }
 
+/// The promise to notify was written before the publish, so it has to be taken back: a volume may stay full for hours.
 #[test]
 fn a_publish_of_which_nothing_is_visible_owes_nobody_a_notification() {
-    let mut hand = publishing();
+    let mut hand = Hand::new(Policy { handoff: true, ..policy(Mode::Daemon, 1) });
+    first(&mut hand);
     assert_eq!(owed(&hand), ["app"], "this run may be killed between the publish and the notification");
     hand.give(failed(false));
     assert_eq!(owed(&hand), [""; 0]);
+    let begin = hand.millis;
+    while !hand.sleep().contains(&Action::SaveHandoff) {}
+    assert!(hand.millis < begin + 1500, "{} ms", hand.millis - begin);
+}
+
+/// An end that waits for the publish would take as long as it may.
+#[test]
+fn a_start_whose_publish_fails_ends_without_a_promise() {
+    let mut hand = Hand::new(policy(INIT, 1));
+    first(&mut hand);
+    let mut seen = hand.give(failed(false));
+    assert_eq!(owed(&hand), [""; 0]);
+    assert!(seen.contains(&Action::Ask(Question::RevokeToken(TokenId(1)))), "{seen:?}");
+    seen.extend(hand.give(Event::TokenRevoked { token: TokenId(1), result: Ok(()) }));
+    assert!(seen.iter().any(|action| matches!(action, Action::Exit(Err(_)))), "{seen:?}");
 }

@@ -19,6 +19,8 @@ use super::identity::Identity;
 pub(crate) struct Handovers {
     hub: UnboundedSender<Message>,
     all: RefCell<BTreeMap<Key, Handover>>,
+    /// The definitions whose Secret may have what a failed publish wrote. What is known of it is not to be relied on.
+    unsure: RefCell<BTreeSet<Key>>,
     /// The login that writes a definition's Secret at the moment, with how many requests.
     writing: RefCell<BTreeMap<Key, (Arc<Identity>, usize)>>,
 }
@@ -89,7 +91,7 @@ impl Shows {
 impl Handovers {
     /// Makes the table. The hub gets a message when a former login is not needed any more.
     pub(crate) fn new(hub: UnboundedSender<Message>) -> Self {
-        Self { hub, all: RefCell::default(), writing: RefCell::default() }
+        Self { hub, all: RefCell::default(), unsure: RefCell::default(), writing: RefCell::default() }
     }
 
     /// Returns the part of one login.
@@ -117,6 +119,11 @@ impl Handovers {
             && all.get(key).is_some_and(|handover| handover.next != *login && !handover.had.contains(login))
     }
 
+    /// Returns whether a definition's Secret may have what a failed publish wrote.
+    pub(crate) fn is_unsure(&self, key: &Key) -> bool {
+        self.unsure.borrow().contains(key)
+    }
+
     fn tell_hub(&self, key: &Key) {
         // The hub is gone if the process is ending.
         let _sent = self.hub.send(Message::Settled(key.clone()));
@@ -125,6 +132,7 @@ impl Handovers {
     /// Forgets a definition that is gone.
     pub(crate) fn forget(&self, key: &Key) {
         self.all.borrow_mut().remove(key);
+        self.unsure.borrow_mut().remove(key);
     }
 }
 
@@ -146,8 +154,26 @@ impl Share {
         Ok(Pen { all: Rc::clone(&self.all), key: key.clone() })
     }
 
+    /// Records that the Secret may have this login's values, although it failed to publish them. If another login is wanted by
+    /// now, that is to compare the Secret, and this one stays as long as a reader may have its values.
+    pub(crate) fn may_have_published(&self, key: &Key) {
+        self.all.unsure.borrow_mut().insert(key.clone());
+        let mut all = self.all.all.borrow_mut();
+        let Some(handover) = all.get_mut(key) else { return };
+        handover.had.insert(Arc::clone(&self.me));
+        if handover.next != self.me {
+            self.all.tell_hub(key);
+        }
+    }
+
+    /// Returns whether the Secret may have what a failed publish wrote.
+    pub(crate) fn is_unsure(&self, key: &Key) -> bool {
+        self.all.is_unsure(key)
+    }
+
     /// Records that the Secret has this login's values.
     pub(crate) fn published(&self, key: &Key) {
+        self.all.unsure.borrow_mut().remove(key);
         if let Some(handover) = self.all.all.borrow_mut().get_mut(key) {
             handover.holder = Arc::clone(&self.me);
             handover.had.insert(Arc::clone(&self.me));
@@ -155,8 +181,11 @@ impl Share {
     }
 
     /// Records that all readers have this login's values, if those are what the Secret has, and tells the hub. That holds also
-    /// while yet another login is wanted.
+    /// while yet another login is wanted. Where it is not sure what the Secret has, it is the next publish that settles it.
     pub(crate) fn settled(&self, key: &Key) {
+        if self.is_unsure(key) {
+            return;
+        }
         let mut all = self.all.all.borrow_mut();
         let Some(handover) = all.get_mut(key).filter(|handover| handover.holder == self.me) else { return };
         handover.had.retain(|one| *one == self.me);
@@ -282,6 +311,40 @@ mod tests {
             drop(pen);
         }
         assert!(matches!(inbox.try_recv(), Ok(Message::Settled(_))) && all.is_spare(&key(), &b));
+    }
+
+    /// The answer to its write was lost. Giving it up would revoke the credentials that the Secret may have.
+    #[test]
+    fn a_login_that_may_have_published_is_kept_until_another_one_has_for_certain() {
+        let (all, mut inbox) = table();
+        let (a, b) = (account("a"), account("b"));
+        all.begin(&key(), &a, &b);
+        let pen = all.of(&b).pen(&key()).ok();
+        all.begin(&key(), &b, &a);
+        all.of(&b).may_have_published(&key());
+        drop(pen);
+        assert!(matches!(inbox.try_recv(), Ok(Message::Settled(_))), "the login that is wanted compares");
+        assert!(!all.is_spare(&key(), &b) && all.of(&a).is_unsure(&key()));
+        all.of(&a).settled(&key());
+        assert!(!all.is_spare(&key(), &b), "the restart for an earlier change says nothing");
+        all.of(&a).published(&key());
+        all.of(&a).settled(&key());
+        assert!(all.is_spare(&key(), &b) && !all.of(&a).is_unsure(&key()));
+    }
+
+    #[test]
+    fn a_login_that_is_wanted_tries_again_by_itself_to_publish() {
+        let (all, mut inbox) = table();
+        let (a, b) = (account("a"), account("b"));
+        all.begin(&key(), &a, &b);
+        all.of(&b).may_have_published(&key());
+        assert!(inbox.try_recv().is_err() && all.of(&b).is_unsure(&key()));
+        // Without any change of logins, too, nothing that is known of the Secret is relied on.
+        let other = Key { name: "other".into(), ..key() };
+        all.of(&a).may_have_published(&other);
+        assert!(inbox.try_recv().is_err() && all.of(&a).is_unsure(&other));
+        all.forget(&other);
+        assert!(!all.of(&a).is_unsure(&other));
     }
 
     #[test]

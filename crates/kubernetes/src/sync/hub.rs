@@ -273,8 +273,15 @@ impl Hub {
             .into_iter()
             .partition(|former| self.handovers.is_spare(key, former));
         login.formers = needed;
+        let identity = Arc::clone(&login.identity);
         for former in spare {
             self.part(key, &former, None);
+        }
+        // A former login that had no answer to its last write may have written over what the wanted one has published.
+        if self.handovers.is_unsure(key)
+            && let Some(engine) = self.engines.get(&identity)
+        {
+            let _sent = engine.inbox.send(Message::Settled(key.clone()));
         }
     }
 

@@ -63,15 +63,40 @@ pub(crate) enum Unpublished {
     Denied(String),
     /// A retry may help.
     Failed(String),
-    /// There was no answer to a request that writes, so the API server may have done it.
-    Unheard(String),
+    /// It failed for this reason, and readers may see something else than before all the same: there was no answer to a
+    /// request that writes, or another one was done before it.
+    Visible(Box<Self>),
+}
+
+impl Unpublished {
+    /// Returns the same failure of something that readers may see.
+    fn visible(self) -> Self {
+        match self {
+            Self::Visible(_) => self,
+            other => Self::Visible(Box::new(other)),
+        }
+    }
+
+    /// Returns whether readers may see something else than before.
+    pub(crate) fn may_be_visible(&self) -> bool {
+        matches!(self, Self::Visible(_))
+    }
+
+    /// Returns whether the API server does not allow it.
+    pub(crate) fn is_denied(&self) -> bool {
+        match self {
+            Self::Visible(why) => why.is_denied(),
+            why => matches!(why, Self::Denied(_)),
+        }
+    }
 }
 
 impl fmt::Display for Unpublished {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused(refusal) => refusal.fmt(f),
-            Self::Denied(why) | Self::Failed(why) | Self::Unheard(why) => f.write_str(why),
+            Self::Denied(why) | Self::Failed(why) => f.write_str(why),
+            Self::Visible(why) => why.fmt(f),
         }
     }
 }
@@ -108,7 +133,7 @@ impl Publisher {
     /// The turn ends with that.
     ///
     /// # Errors
-    /// [`Unpublished`]: the Secret is as it was, except perhaps after [`Unpublished::Unheard`].
+    /// [`Unpublished`]: the Secret is as it was, unless it [may be visible](Unpublished::may_be_visible).
     pub(crate) async fn publish(
         &self,
         wanted: &Definition,
@@ -142,7 +167,8 @@ impl Publisher {
             Step::Remake(object) => {
                 self.would_take(&collection, &object).await?;
                 self.remove(&path, live.as_ref().unwrap_or(&Value::Null)).await?;
-                self.write(Method::POST, &collection, &object).await?
+                // Readers see that the Secret is gone.
+                self.write(Method::POST, &collection, &object).await.map_err(Unpublished::visible)?
             }
         };
         Ok(Outcome::of(&written, wanted, true, live.is_none() && former == Former::None))
@@ -251,6 +277,8 @@ impl Publisher {
         }
     }
 
+    /// An answer like 504 comes from a proxy, or from an API server that waits no longer for its store: the write may still
+    /// be done.
     async fn write(&self, method: Method, path: &str, object: &Value) -> Result<Value, Unpublished> {
         let path = format!("{path}?fieldManager={MANAGER}");
         let answer = self.cluster.send(method, &path, object).await.map_err(unheard)?;
@@ -259,6 +287,7 @@ impl Publisher {
             409 => Err(Unpublished::Failed(
                 "the Secret was changed at the same moment; it is compared again".to_owned(),
             )),
+            500.. => Err(refused("write", &answer).visible()),
             _ => Err(refused("write", &answer)),
         }
     }
@@ -274,6 +303,7 @@ impl Publisher {
             409 => Err(Unpublished::Failed(
                 "the Secret was changed at the same moment; it is compared again".to_owned(),
             )),
+            500.. => Err(refused("delete", &answer).visible()),
             _ => Err(refused("delete", &answer)),
         }
     }
@@ -288,11 +318,9 @@ pub(crate) enum Seen {
     Gone,
 }
 
+/// Describes that there was no answer to a request that writes.
 fn unheard(away: Away) -> Unpublished {
-    match away {
-        Away::Configuration(_) => away.into(),
-        Away::Unreachable(_) => Unpublished::Unheard(away.to_string()),
-    }
+    Unpublished::from(away).visible()
 }
 
 fn collection(namespace: &str) -> String {

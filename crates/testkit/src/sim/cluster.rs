@@ -84,6 +84,8 @@ struct Record {
     owed: Option<Duration>,
     /// It was found otherwise, and is not published again yet.
     lost: bool,
+    /// A later write had no answer, so it may have other values.
+    unsure: bool,
 }
 
 /// The Secrets' versions, and what the controller knows of them.
@@ -230,7 +232,10 @@ impl World {
             return self.tell_later(Duration::ZERO, Event::Published { unit, result: Err(why.into()) });
         }
         let cluster = &mut self.cluster;
-        let same = cluster.records.get(&unit).is_some_and(|record| record.files == files && !record.lost);
+        let same = cluster
+            .records
+            .get(&unit)
+            .is_some_and(|record| record.files == files && !record.lost && !record.unsure);
         if same && !cluster.is_later(unit) {
             let result = Ok(Published { generation: 2, changed: Vec::new() });
             return self.tell_later(Duration::ZERO, Event::Published { unit, result });
@@ -321,7 +326,7 @@ impl World {
         // What readers have of a Secret that is gone, as far as this process knows: nothing, these values, or others.
         let had = record.is_some() || self.cluster.known.contains(&unit);
         let note = match record {
-            Some(record) if record.files == files => record.owed,
+            Some(record) if record.files == files && !record.unsure => record.owed,
             _ => had.then_some(self.now),
         };
         let result = self.take(write, note);
@@ -336,9 +341,12 @@ impl World {
             let (version, owed) = (self.cluster.version(unit), self.owed(unit, &files));
             let is_news = wrote || owed.is_some();
             let changed = if is_news { files.keys().copied().collect() } else { Vec::new() };
-            self.cluster.records.insert(unit, Record { files, version, owed, lost: false });
+            self.cluster.records.insert(unit, Record { files, version, owed, lost: false, unsure: false });
             Published { generation: if wrote && !was_there && !had { 1 } else { 2 }, changed }
         });
+        if let (Err(UNHEARD), Some(record)) = (&result, self.cluster.records.get_mut(&unit)) {
+            record.unsure = true;
+        }
         let result = result.map_err(|why| Unpublished {
             why: Ending::new(Cause::Destination, why, ""),
             may_be_visible: why == UNHEARD,

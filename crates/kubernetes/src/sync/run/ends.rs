@@ -58,9 +58,14 @@ impl Run {
                 let gone = self.release(&key);
                 let files = self.roster_files(unit, generation);
                 let result = result.map(|outcome| self.keep(&key, record, &outcome, files));
-                let result = result.map_err(|why| event::Unpublished {
-                    may_be_visible: matches!(why, Unpublished::Unheard(_)),
-                    why: self.unpublished(&key, &why),
+                let result = result.map_err(|why| {
+                    if why.may_be_visible() {
+                        self.share.may_have_published(&key);
+                    }
+                    event::Unpublished {
+                        may_be_visible: why.may_be_visible(),
+                        why: self.unpublished(&key, &why),
+                    }
                 });
                 drop(pen);
                 if generation == self.generation {
@@ -161,7 +166,7 @@ impl Run {
     }
 
     fn unpublished(&self, key: &Key, why: &Unpublished) -> Ending {
-        if let Unpublished::Denied(_) = why {
+        if why.is_denied() {
             self.board.unreadable(key);
         }
         Ending::new(Cause::Destination, why.to_string(), "")

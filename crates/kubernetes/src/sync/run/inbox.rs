@@ -60,8 +60,11 @@ impl Run {
             | Message::Listed(..)
             | Message::Unlisted(..)
             | Message::Left(_)
-            | Message::Ended(_)
-            | Message::Settled(..) => None,
+            | Message::Ended(_) => None,
+            Message::Settled(key) => {
+                self.take_back(&key);
+                None
+            }
             Message::End => self.end(),
             Message::Stop => {
                 self.stopping = true;
@@ -73,13 +76,14 @@ impl Run {
     }
 
     /// Publishes a definition again whose login was changed and changed back, if the login in between has published it. To this
-    /// engine nothing has changed, and a publish that came too early is held.
+    /// engine nothing has changed, and a publish that came too early is held. The same where that login may have published it.
     pub(super) fn take_back(&mut self, key: &Key) {
         let is_held = self.roster.unit_of(key).is_some_and(|unit| self.held.contains(&unit));
+        let is_unsure = self.share.is_unsure(key) && self.published.contains_key(key);
         let record = self.published.get_mut(key).filter(|_| !self.share.shows(key).values);
         // The engine itself tries again to publish what is lost.
         let is_news = record.is_some_and(|record| !std::mem::replace(&mut record.lost, true));
-        if is_held || is_news {
+        if is_held || is_news || is_unsure {
             self.note_change();
         }
     }

@@ -67,11 +67,12 @@ impl Run {
         secret::filled(data)
     }
 
-    /// Returns whether the Secret was published in this form, and was not seen to have changed since.
+    /// Returns whether the Secret was published in this form, and has certainly not changed since.
     pub(super) fn is_published(&self, definition: &Arc<Definition>) -> bool {
         self.published.get(&definition.key).is_some_and(|record| {
             record.definition == *definition
                 && !record.lost
+                && !self.share.is_unsure(&definition.key)
                 && !self.desk.is_later(definition, &record.version)
         })
     }
@@ -118,7 +119,9 @@ impl Run {
             }
         };
         let former = match self.published.get(&key) {
-            Some(record) if record.data == data => Former::Same { owed: record.owed },
+            Some(record) if record.data == data && !self.share.is_unsure(&key) => {
+                Former::Same { owed: record.owed }
+            }
             Some(record) => Former::Other { changed: record.changed },
             None if self.known.contains(&key) => Former::Other { changed: None },
             None => Former::None,

@@ -16,6 +16,7 @@ use leasehold_base::clock;
 use super::super::board::Board;
 use super::super::desk::Message;
 use super::super::handoff::{Handoff, Trouble};
+use super::super::restart::Readers;
 use super::super::roster::End;
 use super::Run;
 use super::ends::Done;
@@ -185,6 +186,12 @@ impl Run {
 
     /// Has the next engine go on from what was known, or from what an earlier leader has left.
     pub(super) fn go_on(&mut self, known: Snapshot) {
+        if let Some((kept, _)) = &self.saves.adopted {
+            // They may have read what the leader before was about to replace, whatever has become of the Secret since.
+            let is_owed = |readers: &Readers| kept.untold.contains(&readers.to_string());
+            let owed = self.roster.units().filter(|(_, unit)| unit.restarts.readers.iter().any(is_owed));
+            self.known.extend(owed.map(|(_, unit)| unit.key.clone()));
+        }
         let (kept, rebooted) = self.saves.adopted.take().unwrap_or((known, false));
         self.backlog.push_back(Event::Start { kept: Some(kept), rebooted });
         if std::mem::take(&mut self.saves.is_pardoned) {
