@@ -259,6 +259,10 @@ impl Engine {
         match result {
             Ok(published) => {
                 self.counters.publishes += 1;
+                if self.has_someone_to_tell(id) {
+                    // The promise to notify is on disk, and perhaps nobody has to be notified.
+                    self.keep(false);
+                }
                 let new = self.shelf.unit(id).publishing.clone().unwrap_or_default();
                 let settled = self.shelf.published(id, published.generation, self.now.moment);
                 let lost = self.inspector.put_back(id);

@@ -117,7 +117,7 @@ impl Engine {
                 self.plan_token(token);
                 self.plan_proof(token, unknown || kept.unsure);
                 // `init` goes on without waiting for that, and the mark stays for the daemon.
-                if matches!(self.policy.mode, Mode::Daemon) {
+                if !matches!(self.policy.mode, Mode::Init { .. }) {
                     self.follow_exposed();
                 }
             }

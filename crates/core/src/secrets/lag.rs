@@ -19,4 +19,11 @@ impl Lag {
         }
         another
     }
+
+    /// Records that the login has another number now.
+    pub(crate) fn renamed(&mut self, old: TokenId, new: TokenId) {
+        if self.of == Some(old) {
+            self.of = Some(new);
+        }
+    }
 }

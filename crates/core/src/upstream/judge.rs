@@ -359,12 +359,13 @@ impl Engine {
         let most = if patient { LAG_TRIES } else { 1 };
         let current = self.upstream.session.current;
         let Some(node) = self.graph.get_mut(id) else { return };
-        if node.lag.follows(current) {
+        let known = node.trouble.as_ref().is_some_and(|trouble| trouble.kind == FailureKind::Denied);
+        if node.lag.follows(current) && fresh {
             // What the login before was denied, and for how long, says nothing about this one.
             node.tries = 0;
         }
         if fresh && node.lag.tries < most {
-            let news = (patient && node.lag.tries == 0).then(|| node.path().to_owned());
+            let news = (patient && node.lag.tries == 0 && !known).then(|| node.path().to_owned());
             node.lag.tries += 1;
             let at = now.after(if patient { Duration::from_secs(1) * node.lag.tries } else { ONCE_MORE });
             self.set_step(id, Step::Waiting { what: NextAction::Retry, at, op });
@@ -385,7 +386,6 @@ impl Engine {
             return;
         }
         // The pauses begin anew: how long an outage before this lasted says nothing about the denial.
-        let known = node.trouble.as_ref().is_some_and(|trouble| trouble.kind == FailureKind::Denied);
         node.tries = if known { node.tries.saturating_add(1) } else { 1 };
         let minted = node.held.as_ref().is_some_and(Held::is_minted);
         let later = now.after(pause(node.tries, Duration::from_secs(2), MOST, draw));

@@ -194,6 +194,7 @@ impl Engine {
         let same = accessor(old).is_some_and(|name| !name.is_empty() && Some(name) == accessor(new));
         if same {
             for (_, node) in self.graph.iter_mut() {
+                node.lag.renamed(old, new);
                 if let Some(lease) = node.lease_mut().filter(|lease| lease.token == old) {
                     lease.token = new;
                 }

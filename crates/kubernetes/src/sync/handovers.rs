@@ -19,8 +19,8 @@ use super::identity::Identity;
 pub(crate) struct Handovers {
     hub: UnboundedSender<Message>,
     all: RefCell<BTreeMap<Key, Handover>>,
-    /// The definitions whose Secret may have what a failed publish wrote. What is known of it is not to be relied on.
-    unsure: RefCell<BTreeSet<Key>>,
+    /// The logins whose failed write the Secret of a definition may have. What is known of it is not to be relied on.
+    doubts: RefCell<BTreeMap<Key, BTreeSet<Arc<Identity>>>>,
     /// The login that writes a definition's Secret at the moment, with how many requests.
     writing: RefCell<BTreeMap<Key, (Arc<Identity>, usize)>>,
 }
@@ -91,7 +91,7 @@ impl Shows {
 impl Handovers {
     /// Makes the table. The hub gets a message when a former login is not needed any more.
     pub(crate) fn new(hub: UnboundedSender<Message>) -> Self {
-        Self { hub, all: RefCell::default(), unsure: RefCell::default(), writing: RefCell::default() }
+        Self { hub, all: RefCell::default(), doubts: RefCell::default(), writing: RefCell::default() }
     }
 
     /// Returns the part of one login.
@@ -119,9 +119,9 @@ impl Handovers {
             && all.get(key).is_some_and(|handover| handover.next != *login && !handover.had.contains(login))
     }
 
-    /// Returns whether a definition's Secret may have what a failed publish wrote.
-    pub(crate) fn is_unsure(&self, key: &Key) -> bool {
-        self.unsure.borrow().contains(key)
+    /// Returns whether a definition's Secret may have what another login than this one failed to write.
+    pub(crate) fn may_have_of_another(&self, key: &Key, login: &Arc<Identity>) -> bool {
+        self.doubts.borrow().get(key).is_some_and(|writers| writers.iter().any(|one| one != login))
     }
 
     fn tell_hub(&self, key: &Key) {
@@ -132,7 +132,7 @@ impl Handovers {
     /// Forgets a definition that is gone.
     pub(crate) fn forget(&self, key: &Key) {
         self.all.borrow_mut().remove(key);
-        self.unsure.borrow_mut().remove(key);
+        self.doubts.borrow_mut().remove(key);
     }
 }
 
@@ -157,7 +157,7 @@ impl Share {
     /// Records that the Secret may have this login's values, although it failed to publish them. If another login is wanted by
     /// now, that is to compare the Secret, and this one stays as long as a reader may have its values.
     pub(crate) fn may_have_published(&self, key: &Key) {
-        self.all.unsure.borrow_mut().insert(key.clone());
+        self.all.doubts.borrow_mut().entry(key.clone()).or_default().insert(Arc::clone(&self.me));
         let mut all = self.all.all.borrow_mut();
         let Some(handover) = all.get_mut(key) else { return };
         handover.had.insert(Arc::clone(&self.me));
@@ -168,12 +168,28 @@ impl Share {
 
     /// Returns whether the Secret may have what a failed publish wrote.
     pub(crate) fn is_unsure(&self, key: &Key) -> bool {
-        self.all.is_unsure(key)
+        self.all.doubts.borrow().contains_key(key)
+    }
+
+    /// Returns whether the Secret may have what another login failed to write.
+    pub(crate) fn may_have_of_another(&self, key: &Key) -> bool {
+        self.all.may_have_of_another(key, &self.me)
+    }
+
+    /// Records that a look found this login's values in the Secret. A write that comes to it later changes its version.
+    pub(crate) fn has_seen(&self, key: &Key) {
+        if self.shows(key).values {
+            self.be_sure(key);
+        }
+    }
+
+    fn be_sure(&self, key: &Key) {
+        self.all.doubts.borrow_mut().remove(key);
     }
 
     /// Records that the Secret has this login's values.
     pub(crate) fn published(&self, key: &Key) {
-        self.all.unsure.borrow_mut().remove(key);
+        self.be_sure(key);
         if let Some(handover) = self.all.all.borrow_mut().get_mut(key) {
             handover.holder = Arc::clone(&self.me);
             handover.had.insert(Arc::clone(&self.me));
@@ -181,14 +197,13 @@ impl Share {
     }
 
     /// Records that all readers have this login's values, if those are what the Secret has, and tells the hub. That holds also
-    /// while yet another login is wanted. Where it is not sure what the Secret has, it is the next publish that settles it.
+    /// while yet another login is wanted. A login that may have written it since stays.
     pub(crate) fn settled(&self, key: &Key) {
-        if self.is_unsure(key) {
-            return;
-        }
+        let doubts = self.all.doubts.borrow();
+        let may_have_written = |one: &Arc<Identity>| doubts.get(key).is_some_and(|all| all.contains(one));
         let mut all = self.all.all.borrow_mut();
         let Some(handover) = all.get_mut(key).filter(|handover| handover.holder == self.me) else { return };
-        handover.had.retain(|one| *one == self.me);
+        handover.had.retain(|one| *one == self.me || may_have_written(one));
         self.all.tell_hub(key);
     }
 

@@ -278,7 +278,7 @@ impl Hub {
             self.part(key, &former, None);
         }
         // A former login that had no answer to its last write may have written over what the wanted one has published.
-        if self.handovers.is_unsure(key)
+        if self.handovers.may_have_of_another(key, &identity)
             && let Some(engine) = self.engines.get(&identity)
         {
             let _sent = engine.inbox.send(Message::Settled(key.clone()));

@@ -47,7 +47,7 @@ pub enum Api {
     Away,
     /// Other hands are quicker, half of the time.
     Conflicts,
-    /// It writes, and its answer is lost.
+    /// It writes or does not, and its answer is lost.
     Unheard,
     /// Watches are so late.
     Lags(Duration),
@@ -386,6 +386,10 @@ impl World {
         let quicker = self.has(Api::Conflicts) && self.dice.chance(50);
         if quicker || version != self.cluster.version(unit) {
             return Err("the Secret was changed at the same moment; it is compared again");
+        }
+        // Half of what has no answer is not done.
+        if self.has(Api::Unheard) && self.dice.chance(50) {
+            return Err(UNHEARD);
         }
         self.totals.publishes += 1;
         // Nobody reads other values than the first ones.

@@ -57,16 +57,11 @@ impl Run {
             Done::Published { key, unit, generation, record, pen, result } => {
                 let gone = self.release(&key);
                 let files = self.roster_files(unit, generation);
-                let result = result.map(|outcome| self.keep(&key, record, &outcome, files));
-                let result = result.map_err(|why| {
-                    if why.may_be_visible() {
-                        self.share.may_have_published(&key);
-                    }
-                    event::Unpublished {
-                        may_be_visible: why.may_be_visible(),
-                        why: self.unpublished(&key, &why),
-                    }
-                });
+                let result = match result {
+                    Ok(outcome) => Ok(self.keep(&key, record, &outcome, files)),
+                    Err(why) => Err((why, record.1)),
+                };
+                let result = result.map_err(|(why, data)| self.unpublished(&key, &why, &data));
                 drop(pen);
                 if generation == self.generation {
                     self.backlog.push_back(Event::Published { unit, result });
@@ -87,11 +82,12 @@ impl Run {
                         if let Some(record) = self.published.get_mut(&key) {
                             (record.version, record.lost) = (version, false);
                         }
+                        self.share.has_seen(&key);
                         Ok(BTreeMap::new())
                     }
                     Ok(Seen::Changed) => Ok(lost(Loss::Changed)),
                     Ok(Seen::Gone) => Ok(lost(Loss::Gone)),
-                    Err(why) => Err(self.unpublished(&key, &why)),
+                    Err(why) => Err(self.ending(&key, &why)),
                 };
                 // Its readers may still have to be restarted, so the record stays.
                 if let (false, Some(record)) =
@@ -165,7 +161,25 @@ impl Run {
         Published { generation, changed }
     }
 
-    fn unpublished(&self, key: &Key, why: &Unpublished) -> Ending {
+    /// Records that these values could not be published. What readers may see of them is news to them, unless they had the
+    /// same values before.
+    fn unpublished(&mut self, key: &Key, why: &Unpublished, data: &Data) -> event::Unpublished {
+        let knows_same = self.share.shows(key).values && !self.share.is_unsure(key);
+        let record = self.published.get_mut(key).filter(|record| knows_same && record.data == *data);
+        let may_be_visible = match record {
+            Some(record) => {
+                record.lost |= why.may_be_visible();
+                false
+            }
+            None => why.may_be_visible(),
+        };
+        if may_be_visible {
+            self.share.may_have_published(key);
+        }
+        event::Unpublished { why: self.ending(key, why), may_be_visible }
+    }
+
+    fn ending(&self, key: &Key, why: &Unpublished) -> Ending {
         if why.is_denied() {
             self.board.unreadable(key);
         }

@@ -79,11 +79,11 @@ impl Run {
     /// engine nothing has changed, and a publish that came too early is held. The same where that login may have published it.
     pub(super) fn take_back(&mut self, key: &Key) {
         let is_held = self.roster.unit_of(key).is_some_and(|unit| self.held.contains(&unit));
-        let is_unsure = self.share.is_unsure(key) && self.published.contains_key(key);
-        let record = self.published.get_mut(key).filter(|_| !self.share.shows(key).values);
+        let is_anothers = !self.share.shows(key).values || self.share.may_have_of_another(key);
+        let record = self.published.get_mut(key).filter(|_| is_anothers);
         // The engine itself tries again to publish what is lost.
         let is_news = record.is_some_and(|record| !std::mem::replace(&mut record.lost, true));
-        if is_held || is_news || is_unsure {
+        if is_held || is_news {
             self.note_change();
         }
     }
