@@ -46,6 +46,7 @@ const FLAGS: &[Known] = &[
     switch("metrics-paths"),
     takes("namespace-account"),
     takes("namespace-audience"),
+    takes("namespace-logins"),
     takes("namespace-roles"),
     takes("reconcile-period"),
     takes("secret-types"),

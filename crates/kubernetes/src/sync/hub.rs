@@ -25,6 +25,7 @@ use super::roster::Basis;
 use super::run::{Places, Run};
 use super::scope::Scope;
 use crate::cluster::Cluster;
+use crate::refusal::Refusal;
 
 /// The pause before an engine is made that could not be made: no descriptors are left, for example.
 const AGAIN: Duration = Duration::from_secs(60);
@@ -49,6 +50,8 @@ pub(crate) struct Hub {
     /// The basis of the engine with the controller's own login.
     pub(crate) basis: Basis,
     scope: Scope,
+    /// How many logins the definitions of one namespace may have at once.
+    most_logins: usize,
     files: Option<Files>,
     engines: HashMap<Identity, Engine>,
     handovers: Rc<Handovers>,
@@ -83,7 +86,7 @@ impl Hub {
         (places, handoffs): (Places, Option<Rc<Handoffs>>),
         own: UnboundedSender<Message>,
         board: Rc<Board>,
-        (basis, scope): (Basis, Scope),
+        (basis, scope, most_logins): (Basis, Scope, usize),
     ) -> Self {
         let (engines, logins, seen, ending, unmade) = Default::default();
         let (swept, left, again) = Default::default();
@@ -99,6 +102,7 @@ impl Hub {
             board,
             basis,
             scope,
+            most_logins,
             files,
             engines,
             handovers,
@@ -215,6 +219,12 @@ impl Hub {
             self.unmade.insert(key, (definition, known));
             return;
         }
+        if self.is_crowded(&identity) {
+            self.refuse(&key, &one_too_many(&definition, self.most_logins));
+            self.again.get_or_insert_with(|| clock::moment().after(AGAIN));
+            self.unmade.insert(key, (definition, known));
+            return;
+        }
         match self.engine(&identity) {
             Ok(engine) => {
                 self.log_in(&definition);
@@ -227,6 +237,18 @@ impl Hub {
                 self.unmade.insert(key, (definition, known));
             }
         }
+    }
+
+    /// Returns whether this would be one login too many of its namespace. What one namespace may use is bounded, so that the
+    /// others always get theirs.
+    fn is_crowded(&self, identity: &Identity) -> bool {
+        let Identity::Account { namespace, .. } = identity else { return false };
+        if self.engines.contains_key(identity) {
+            return false;
+        }
+        let of_namespace =
+            |one: &&Identity| matches!(one, Identity::Account { namespace: of, .. } if of == namespace);
+        self.engines.keys().chain(self.ending.keys()).filter(of_namespace).count() >= self.most_logins
     }
 
     /// Handles a definition that cannot be synced in its present form. Its engine keeps the last form that was good: readers
@@ -403,6 +425,18 @@ impl Hub {
         }
         self.engines.insert(identity.clone(), Engine { inbox: inbox.clone(), running });
         Ok(inbox)
+    }
+}
+
+/// Says that the namespace has as many logins as it may have.
+fn one_too_many(definition: &Definition, most: usize) -> Refused {
+    let what = format!("the namespace has {most} logins already, and may have no more (-namespace-logins)");
+    let advice = "use a service account and a role that another object of the namespace uses, or delete one";
+    Refused {
+        uid: definition.uid.clone(),
+        secret: definition.target.name.to_string(),
+        generation: definition.generation,
+        why: Refusal::new("spec.auth", what, advice),
     }
 }
 

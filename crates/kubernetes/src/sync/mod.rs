@@ -138,7 +138,8 @@ async fn sync(options: &Options) -> Result<(), String> {
     let restarter = Restarter::new(Arc::clone(&cluster));
     let places = (Places { publisher: publisher.clone(), restarter, handoff: None }, handoffs.clone());
     let scope = Scope { watched: options.watched.clone(), excluded: options.excluded.clone() };
-    let hub = Hub::new(Arc::clone(&cluster), places, engine.clone(), Rc::clone(&board), (basis, scope));
+    let bounds = (basis, scope, options.most_logins);
+    let hub = Hub::new(Arc::clone(&cluster), places, engine.clone(), Rc::clone(&board), bounds);
     let running = tokio::task::spawn_local(hub.run(inbox));
     tokio::task::spawn_local(events::tell(Arc::clone(&cluster), to_tell));
     tokio::task::spawn_local(rest(Rc::clone(&board)));

@@ -27,6 +27,9 @@ pub(crate) struct Store {
 }
 
 /// The options, resolved.
+/// More logins than the objects of a namespace need. Each has connections, memory and a descriptor, which all namespaces share.
+const MOST_LOGINS: usize = 20;
+
 #[derive(Debug, Clone)]
 pub(crate) struct Options {
     pub(crate) vault: VaultPlan,
@@ -48,6 +51,8 @@ pub(crate) struct Options {
     pub(crate) watched: BTreeSet<String>,
     /// The namespaces that are left alone even if they are watched.
     pub(crate) excluded: BTreeSet<String>,
+    /// How many logins the objects of one namespace may have at once.
+    pub(crate) most_logins: usize,
     /// Whether one of several replicas leads.
     pub(crate) elects: bool,
     pub(crate) kubeconfig: Option<PathBuf>,
@@ -89,6 +94,7 @@ impl Options {
             listen: address("-metrics-addr", flags.get("metrics-addr").unwrap_or(":8080"))?,
             watched: names(flags, "watch-namespaces"),
             excluded: names(flags, "exclude-namespaces"),
+            most_logins: most_logins(flags)?,
             shows_paths: flags.is_on("metrics-paths"),
             elects: flags.is_on("enable-leader-election"),
             kubeconfig: flags.get("kubeconfig").map(PathBuf::from),
@@ -246,6 +252,14 @@ fn by_namespace(flags: &Flags, in_azure: bool) -> Result<Option<NamespaceRoles>,
     let audience = flags.get("namespace-audience").unwrap_or(identity::AUDIENCE).to_owned();
     let mount = mount(flags.get("vault.kubernetes-path").unwrap_or(identity::MOUNT));
     Ok(Some(NamespaceRoles { account, role: role.to_owned(), mount, audience }))
+}
+
+fn most_logins(flags: &Flags) -> Result<usize, String> {
+    let Some(text) = flags.get("namespace-logins") else { return Ok(MOST_LOGINS) };
+    let number = text.parse().ok().filter(|number| *number > 0);
+    number.ok_or_else(|| {
+        format!("-namespace-logins={text:?} is no number above 0; write it like {MOST_LOGINS}")
+    })
 }
 
 /// Reads a list with commas, with or without quotes around it.

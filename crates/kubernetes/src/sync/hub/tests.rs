@@ -56,7 +56,7 @@ impl Scene {
             (Publisher::new(Arc::clone(&cluster)), Restarter::new(Arc::clone(&cluster)));
         let places = (Places { publisher, restarter, handoff: None }, handoffs);
         let board = Rc::new(Board::new(notes, &options));
-        Self { hub: Hub::new(cluster, places, own, board, (basis, scope)), inbox }
+        Self { hub: Hub::new(cluster, places, own, board, (basis, scope, options.most_logins)), inbox }
     }
 
     /// Has the hub take what it sends itself, until this holds.
@@ -75,6 +75,42 @@ fn definition(name: &str) -> Arc<Definition> {
     });
     let rules = Rules { kv: Kv::Two, logs_in: true, by_namespace: None, types: BTreeSet::new() };
     Arc::new(synced::read(key, &json!({"uid": name}), &spec, &rules).expect("a definition"))
+}
+
+/// The same with another role, and in another namespace.
+fn with_role(name: &str, role: &str, namespace: &str) -> Arc<Definition> {
+    let one = definition(name);
+    let key = Key { namespace: namespace.into(), ..one.key.clone() };
+    let identity = Arc::new(Identity::sample(namespace, role));
+    Arc::new(Definition { key, identity, ..(*one).clone() })
+}
+
+/// An author may name another role in each object, and every login takes descriptors of the one controller.
+#[tokio::test(flavor = "current_thread")]
+async fn a_namespace_has_so_many_logins_at_most_and_takes_none_from_another() {
+    let test = async {
+        let mut scene = Scene::new(Scope::default(), false);
+        scene.hub.most_logins = 2;
+        let role = |number: usize| format!("role-{number}");
+        for number in 0..4 {
+            let one = with_role(&role(number), &role(number), "shop");
+            scene.hub.take(Message::Want(one, false));
+        }
+        assert_eq!(scene.hub.engines.len(), 2);
+        // A login that is there already serves more objects, and another namespace has its own.
+        scene.hub.take(Message::Want(with_role("more", "role-0", "shop"), false));
+        scene.hub.take(Message::Want(with_role("theirs", "role-3", "other"), false));
+        assert!(scene.hub.engines.contains_key(&Identity::sample("other", "role-3")));
+        let waiting: Vec<&str> = scene.hub.unmade.keys().map(|key| &*key.name).collect();
+        assert_eq!(waiting, ["role-2", "role-3"]);
+        // One login less.
+        scene.hub.take(Message::Drop(with_role("role-1", "role-1", "shop").key.clone(), None));
+        scene
+            .until("the next login", |hub| hub.engines.contains_key(&Identity::sample("shop", "role-2")))
+            .await;
+        assert_eq!(scene.hub.unmade.len(), 1);
+    };
+    LocalSet::new().run_until(test).await;
 }
 
 fn web() -> Identity {

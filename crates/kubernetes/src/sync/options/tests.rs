@@ -217,6 +217,7 @@ fn definitions_are_bound_to_roles_of_their_namespaces() {
     for (args, part) in [
         (["-namespace-roles=a", "-namespace-account=../x"], "is no name of a service account"),
         (["-namespace-roles=a", "-backend=azure-kv"], "-azure-kv.name"),
+        (["-namespace-roles=a", "-namespace-logins=0"], "is no number above 0"),
     ] {
         let error = resolve(&args, &[("VAULT_ROLE_ID", "r")]).expect_err(part);
         assert!(error.contains(part), "{error}");
