@@ -259,8 +259,9 @@ impl Engine {
         match result {
             Ok(published) => {
                 self.counters.publishes += 1;
-                if self.has_someone_to_tell(id) {
-                    // The promise to notify is on disk, and perhaps nobody has to be notified.
+                // The promise to notify is on disk, and perhaps nobody has to be notified.
+                let promised = self.has_someone_to_tell(id);
+                if promised {
                     self.keep(false);
                 }
                 let new = self.shelf.unit(id).publishing.clone().unwrap_or_default();
