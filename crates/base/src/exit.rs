@@ -3,8 +3,8 @@
 use std::fmt;
 use std::process::ExitCode;
 
-/// Whether we run in a pod: the kubelet gives every container the address of the API server. What to do about a folder
-/// or a process is not the same there as on a machine.
+/// Returns whether we run in a pod. The kubelet gives every container the address of the API server, and this function
+/// checks for it. The advice about a folder or a process is not the same in a pod as on a machine.
 #[must_use]
 pub fn in_a_pod() -> bool {
     std::env::var_os("KUBERNETES_SERVICE_HOST").is_some()

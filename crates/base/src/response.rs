@@ -140,7 +140,7 @@ impl Response {
         ])
     }
 
-    /// Whether it is how a write was answered that has nothing to say: with no content.
+    /// Returns whether the answer is empty. A server sends no content if it has nothing to say about a write.
     #[must_use]
     pub fn is_nothing(&self) -> bool {
         *self == Self::default()
@@ -237,7 +237,8 @@ fn flag(tree: &Tree, name: &'static str) -> Result<bool, WrongType> {
 /// No duration of an answer is longer than a hundred years, so that no arithmetic on it meets its limits.
 pub const LONGEST: u64 = 100 * 366 * 24 * 60 * 60;
 
-/// Whole seconds, [`LONGEST`] at most. OpenBao sends some as floats; a negative one or one beyond a `u64` is refused.
+/// Reads the field `name` as whole seconds, [`LONGEST`] at most; 0 if the field is absent. OpenBao sends some of these
+/// numbers as floats. A negative number, or one beyond a `u64`, is refused.
 fn seconds(tree: &Tree, name: &'static str) -> Result<u64, WrongType> {
     let Some(value) = field(tree, name) else { return Ok(0) };
     let Tree::Number(spelling) = value else { return Err(WrongType(name)) };
@@ -254,7 +255,8 @@ fn seconds(tree: &Tree, name: &'static str) -> Result<u64, WrongType> {
     }
 }
 
-/// Text and numbers are JSON, too, and are values.
+/// Returns the fields of `value` if it is a JSON object; `None` otherwise. A text and a number are JSON, too, but they
+/// are values without fields.
 fn fields(value: &Secret) -> Option<Tree> {
     let first = value.expose().iter().find(|byte| !byte.is_ascii_whitespace())?;
     let tree = (*first == b'{').then(|| Tree::from_json(value.expose()).ok())??;

@@ -54,7 +54,7 @@ pub struct Now {
     pub wall: i64,
 }
 
-/// Days from 1970-01-01 to a day of the Gregorian calendar. `month` and `day` count from 1.
+/// Returns the days from 1970-01-01 to a day of the Gregorian calendar. `month` and `day` count from 1.
 #[must_use]
 pub fn days(year: i64, month: i64, day: i64) -> i64 {
     // Years that begin in March have their leap day at the end.
@@ -70,14 +70,14 @@ mod properties {
     use super::*;
     use crate::property;
 
-    /// Values at both ends of what a duration holds, and between.
+    /// Returns one of the durations that are tried: values at both ends of what a duration holds, and between the two.
     fn span(step: u64) -> Duration {
         let whole = if step < 16 { step } else { u64::MAX - (32 - step) };
         Duration::new(whole, if step.is_multiple_of(2) { 0 } else { 999_999_999 })
     }
 
     property! {
-        /// Time neither wraps nor goes back, however late the moment and however long the wait.
+        /// Checks that time neither wraps nor goes back, however late the moment is and however long the wait.
         fn no_wait_leads_into_the_past(moment: u64 in 0..=32, wait: u64 in 0..=32) {
             let (moment, wait) = (Moment::new(span(moment)), span(wait));
             let (later, earlier) = (moment.after(wait), moment.before(wait));
@@ -86,7 +86,8 @@ mod properties {
             assert!(moment.until(later) <= wait && earlier.until(moment) <= wait);
         }
 
-        /// The calendar counts one day after the other, in every month of four centuries and their neighbours.
+        /// Checks that the calendar counts one day after the other, in every month of four centuries and their
+        /// neighbours.
         fn each_day_of_the_calendar_follows_the_one_before(year: i64 in 1590..=2010, month: i64 in 1..=12) {
             let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
             let long = match month {

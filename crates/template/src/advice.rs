@@ -38,7 +38,7 @@ fn advice(kind: &ExecErrorKind, answers: &[Answer<'_>]) -> String {
     }
 }
 
-/// The level on which the key is, where it is on another than the template says.
+/// Returns advice that names the level on which the key is, if this is another level than the template says.
 fn of_level(key: &str, answers: &[Answer<'_>]) -> Option<String> {
     let of = |(request, response): (&Request, &Response)| {
         let path = &request.path;
@@ -57,7 +57,7 @@ fn of_level(key: &str, answers: &[Answer<'_>]) -> Option<String> {
     answers.iter().find_map(|(request, response)| of((*request, response)))
 }
 
-/// A key that is in none of the answers.
+/// Returns advice about a key that is in none of the answers.
 fn of_typo(key: &str, answers: &[Answer<'_>]) -> String {
     let fields: Vec<&Tree> =
         answers.iter().map(|(_, response)| response.kv2_fields().unwrap_or(&response.data)).collect();

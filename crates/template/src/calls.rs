@@ -101,7 +101,7 @@ impl<'t> Walker<'t> {
     }
 }
 
-/// The text that the term is, where it is a constant.
+/// Returns the text of `term` if the term is a constant.
 pub(super) fn constant(term: &Term) -> Option<&Secret> {
     match term {
         Term::Text { text, .. } => Some(text),

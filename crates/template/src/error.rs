@@ -52,7 +52,7 @@ impl Lines {
         Self { starts: std::iter::once(0).chain(after).collect(), end: text.len() }
     }
 
-    /// As [`Position::of`].
+    /// Returns the position at `offset`, as [`Position::of`] does.
     pub(crate) fn position(&self, offset: usize) -> Position {
         let offset = offset.min(self.end);
         // The first line begins at 0, so at least one begins at or before the offset.

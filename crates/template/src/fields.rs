@@ -22,8 +22,9 @@ pub struct FieldOf<'t> {
 }
 
 impl Template {
-    /// Every field that is taken of what `function` answers to one constant: inside a `with` of the call, through a
-    /// variable that holds the answer, or at the call itself. What only a rendering can know is left out.
+    /// Returns every field that the template takes from an answer of `function`, where the call has one constant
+    /// argument. A field is found inside a `with` of the call, through a variable that holds the answer, or at the call
+    /// itself. What only a rendering can know is left out.
     #[must_use]
     pub fn fields_of(&self, function: &str) -> Vec<FieldOf<'_>> {
         let mut walker = Walker {
@@ -81,7 +82,8 @@ impl<'t> Walker<'t, '_> {
         }
     }
 
-    /// `dot` is what dot is within, `variable` what a variable that the pipeline declares is.
+    /// Walks the pipeline and the bodies of `branch`. `dot` is the origin of dot within the branch. `variable` is the
+    /// origin of a variable that the pipeline declares.
     fn branch(&mut self, branch: &'t Branch, dot: Origin<'t>, variable: Origin<'t>) {
         self.pipe(&branch.pipe);
         self.scope(|walker| {
@@ -92,7 +94,8 @@ impl<'t> Walker<'t, '_> {
         });
     }
 
-    /// A variable that is assigned to may hold either value afterwards, so that nothing is known of it.
+    /// Records the variables that `pipe` declares, with the origin of their value. A variable that is assigned to may
+    /// hold either value afterwards, so its origin is no longer known.
     fn declare(&mut self, pipe: &'t Pipe, origin: Origin<'t>) {
         for name in &pipe.variables {
             if pipe.assign {
@@ -104,7 +107,7 @@ impl<'t> Walker<'t, '_> {
         }
     }
 
-    /// What the pipeline's value is.
+    /// Returns the origin of the pipeline's value.
     fn origin(&self, pipe: &'t Pipe) -> Origin<'t> {
         match pipe.commands.as_slice() {
             [Command { terms, .. }] => match terms.as_slice() {
@@ -166,7 +169,7 @@ impl<'t> Walker<'t, '_> {
         self.found.push(FieldOf { path, names, indexed, place });
     }
 
-    /// The answer of which the term is a field, and the field's names.
+    /// Returns the answer that `term` takes a field from, and the names of the field.
     fn field(&self, term: &'t Term) -> Option<(&'t Secret, Vec<&'t Secret>)> {
         let (origin, names) = match term {
             Term::Field { names, .. } => (self.dot, names),

@@ -19,8 +19,8 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// Depth 500, a million rounds of one `range`, 64 MiB of output, 20 million steps, and 64 MiB of values at once: far
-    /// beyond any real file, and a second or two of work at most.
+    /// Returns a depth of 500, a million rounds of one `range`, 64 MiB of output, 20 million steps, and 64 MiB of
+    /// values at once. These limits are far beyond any real file, and allow a second or two of work at most.
     fn default() -> Self {
         Self { depth: 500, range: 1_000_000, output: 64 << 20, steps: 20_000_000, held: 64 << 20 }
     }

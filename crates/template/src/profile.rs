@@ -178,7 +178,7 @@ impl Host for Fence<'_> {
         WallTime { seconds: 0, nanoseconds: 0 }
     }
 
-    /// The zone of the machine is not shown: dates are in UTC.
+    /// Returns no zone. The zone of the machine is not shown, so dates are in UTC; any other zone is refused.
     fn zone(&mut self, name: &str) -> Option<Vec<u8>> {
         if name != "Local" {
             self.refuse("a time zone");

@@ -164,7 +164,7 @@ fn reserve(out: &mut Zeroizing<Vec<u8>>, more: usize) {
     }
 }
 
-/// What [`write_text`] writes.
+/// Returns how many bytes [`write_text`] writes.
 fn text_len(text: &[u8]) -> usize {
     let escaped = |byte: &u8| match byte {
         b'"' | b'\\' => 2,
@@ -332,7 +332,7 @@ impl JsonReader<'_> {
         }
     }
 
-    /// A text, unescaped. The buffer has the room of the escaped one, so it never moves.
+    /// Reads a text and replaces its escapes. The buffer has room for the escaped text, so it never moves.
     fn text(&mut self) -> Result<Zeroizing<Vec<u8>>, JsonError> {
         self.at += 1;
         let start = self.at;
@@ -385,7 +385,7 @@ impl JsonReader<'_> {
         Ok(())
     }
 
-    /// `\uXXXX`, where a lone half of a surrogate pair becomes U+FFFD as Go has it.
+    /// Reads `\uXXXX` and appends its character to `out`. A lone half of a surrogate pair becomes U+FFFD, as in Go.
     fn unicode(&mut self, out: &mut Vec<u8>) -> Result<(), JsonError> {
         let mut code = self.hex4()?;
         if (0xd800..0xdc00).contains(&code) && self.bytes[self.at..].starts_with(b"\\u") {

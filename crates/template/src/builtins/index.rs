@@ -9,7 +9,7 @@ fn failed<T>(why: impl Into<String>) -> Result<T, FunctionError> {
     Err(FunctionError::new(why))
 }
 
-/// `index x 1 2 3` is `x[1][2][3]`.
+/// Returns the value that one index after another leads to: `index x 1 2 3` is `x[1][2][3]`.
 pub(super) fn index(args: &[Operand]) -> Made {
     let Some((item, indexes)) = args.split_first() else { return failed("index of untyped nil") };
     if matches!(item.value, Value::Nil) {
@@ -98,7 +98,7 @@ fn position(index: &Value, most: usize) -> Result<usize, FunctionError> {
         .ok_or_else(|| FunctionError::new(format!("index out of range: {index}")))
 }
 
-/// `slice x 1 2` is `x[1:2]`. The capacity of a list is its length.
+/// Returns a part of a text or a list: `slice x 1 2` is `x[1:2]`. The capacity of a list is its length.
 pub(super) fn slice(args: &[Operand]) -> Made {
     let Some((item, indexes)) = args.split_first() else { return failed("slice of untyped nil") };
     let length = match &item.value {

@@ -131,7 +131,8 @@ impl<'t> Evaluation<'t, '_, '_> {
         Ok(rounds > 0)
     }
 
-    /// With two variables the first is the index. A single variable is the element.
+    /// Sets the variables of a `range` for one round. With two variables, the first is the index. A single variable is
+    /// the element.
     fn set_loop_variables(&mut self, index: Operand, item: &Operand, branch: &'t Branch) -> Result<()> {
         let pipe = &branch.pipe;
         let top = self.variables.len();

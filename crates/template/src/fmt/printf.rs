@@ -28,7 +28,7 @@ pub fn sprintf(format: &[u8], args: &[Value], out: &mut Buffer) {
     }
 }
 
-/// `%!(EXTRA int=3)`
+/// Reports the arguments that the format does not use: `%!(EXTRA int=3)`.
 fn extra(args: &[Value], printer: &mut Printer<'_>) {
     printer.flags = Flags::default();
     printer.out.push(b"%!(EXTRA ");

@@ -21,8 +21,8 @@ fn int(value: i64) -> Value {
 }
 
 property! {
-    /// A width fills up and never cuts off: what is printed has the width's characters or its own, and is the number
-    /// once the filling is gone.
+    /// Checks that a width fills up and never cuts off. What is printed is as long as the width, or as the number if
+    /// the number is longer. Without the filling, it is the number.
     fn a_width_fills_up_and_never_cuts_off(
         value: i64 in -70..=70, width: usize in 0..=9, flag: usize in 0..=4, verb: usize in 0..=3,
     ) {
@@ -35,7 +35,7 @@ property! {
         assert_eq!(wide.contains('-'), value < 0);
     }
 
-    /// A precision is the least number of digits.
+    /// Checks that a precision is the least number of digits.
     fn a_precision_is_the_least_number_of_digits(value: i64 in -1100..=1100, precision: usize in 0..=6) {
         let text = print(&format!("%.{precision}d"), &int(value));
         let digits = text.trim_start_matches('-');
@@ -44,7 +44,7 @@ property! {
         assert_eq!(text.parse().unwrap_or(0), value, "{text:?}");
     }
 
-    /// A text is cut by its precision and filled up to its width, both counted in characters.
+    /// Checks that a text is cut by its precision and filled up to its width, both counted in characters.
     fn a_text_is_counted_in_characters(
         letters: usize in 0..=6, umlauts: usize in 0..=6, width: usize in 0..=14, precision: usize in 0..=14, minus: u8 in 0..=1,
     ) {
@@ -57,7 +57,7 @@ property! {
         assert!(if minus == 1 { printed.starts_with(&cut) } else { printed.ends_with(&cut) }, "{printed:?}");
     }
 
-    /// Every character comes back from its quoted form.
+    /// Checks that every character comes back from its quoted form.
     fn a_quoted_character_is_read_as_itself(code: u32 in 0..=0x10_FFFF, ascii: u8 in 0..=1) {
         if let Some(rune) = char::from_u32(code) {
             let (mut text, mut literal) = ([0; 4], Vec::with_capacity(12));
@@ -68,7 +68,7 @@ property! {
         }
     }
 
-    /// A number is read from each spelling of it.
+    /// Checks that a number is read from each spelling of it.
     fn a_number_is_read_from_each_base(value: i64 in -20_000..=20_000) {
         let sign = if value < 0 { "-" } else { "" };
         let size = value.unsigned_abs();
@@ -77,7 +77,7 @@ property! {
         }
     }
 
-    /// A buffer holds what was put in, or stops at its limit.
+    /// Checks that a buffer holds what was put in, or stops at its limit.
     fn a_buffer_never_holds_more_than_its_limit(limit: usize in 0..=24, first: usize in 0..=16, then: usize in 0..=16) {
         let mut buffer = Buffer::new(limit);
         buffer.repeat(b'a', first);

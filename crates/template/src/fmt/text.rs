@@ -44,13 +44,13 @@ impl Printer<'_> {
         true
     }
 
-    /// `%s`
+    /// Prints a text as `%s` does.
     pub(super) fn plain(&mut self, text: &[u8]) {
         let text = self.cut(text);
         self.pad(text);
     }
 
-    /// `%q`
+    /// Prints a text as `%q` does.
     pub(super) fn quoted(&mut self, text: &[u8]) {
         let text = self.cut(text);
         // The longest escape makes four bytes of one, so the buffer never moves.

@@ -31,7 +31,7 @@ impl Printer<'_> {
         }
     }
 
-    /// `%!d(string=…)`
+    /// Prints the report of a verb that does not fit the value: `%!d(string=…)`.
     pub(super) fn bad_verb(&mut self, value: &Value, verb: char) {
         self.erroring = true;
         self.out.push(b"%!");

@@ -6,7 +6,7 @@ use super::text::is_space;
 use crate::buffer::Buffer;
 use crate::spell::rune;
 
-/// Go's `unicode.ToUpper`.
+/// Returns a rune in upper case, as Go's `unicode.ToUpper` does.
 pub(super) fn upper(rune: char) -> char {
     match rune {
         // Greek with iota below: the full mapping has two letters, the simple one the title form.
@@ -16,13 +16,13 @@ pub(super) fn upper(rune: char) -> char {
     }
 }
 
-/// Go's `unicode.ToLower`.
+/// Returns a rune in lower case, as Go's `unicode.ToLower` does.
 pub(super) fn lower(rune: char) -> char {
     // The full mapping of U+0130 is an i with a dot above; the simple one is the i.
     if rune == '\u{130}' { 'i' } else { single(rune.to_lowercase(), rune) }
 }
 
-/// Go's `unicode.ToTitle`.
+/// Returns a rune in title case, as Go's `unicode.ToTitle` does.
 pub(super) fn title(rune: char) -> char {
     match rune {
         'Ǆ' | 'ǅ' | 'ǆ' => 'ǅ',
@@ -43,12 +43,12 @@ fn single(mut mapped: impl ExactSizeIterator<Item = char>, rune: char) -> char {
     if mapped.len() == 1 { mapped.next().unwrap_or(rune) } else { rune }
 }
 
-/// Go's `unicode.IsLetter`.
+/// Returns whether a rune is a letter, as Go's `unicode.IsLetter` does.
 pub(super) fn is_letter(rune: char) -> bool {
     rune.general_category_group() == GeneralCategoryGroup::Letter
 }
 
-/// Go's `unicode.IsDigit`.
+/// Returns whether a rune is a digit, as Go's `unicode.IsDigit` does.
 pub(super) fn is_digit(rune: char) -> bool {
     rune.general_category() == GeneralCategory::DecimalNumber
 }
@@ -57,8 +57,8 @@ fn is_cased(rune: char) -> bool {
     rune.is_lowercase() || rune.is_uppercase() || rune.general_category() == GeneralCategory::TitlecaseLetter
 }
 
-/// `cases.Title(language.Und, cases.NoLower)`: the first cased letter of every word in title case,
-/// the others as they are. Words go on over marks, digits and one mid-word sign (`don't`, `a.b`).
+/// Writes a text as `cases.Title(language.Und, cases.NoLower)` does: the first cased letter of every word in title
+/// case, and the others as they are. A word goes on over marks, digits and one mid-word sign (`don't`, `a.b`).
 pub(super) fn title_words(text: &[u8], out: &mut Buffer) {
     let mut in_word = false;
     let mut after_mid = false;
@@ -82,7 +82,7 @@ pub(super) fn title_words(text: &[u8], out: &mut Buffer) {
     }
 }
 
-/// The full title mapping: `ß` begins a word as `Ss`.
+/// Writes a rune by the full title mapping: `ß` begins a word as `Ss`.
 fn push_title(rune: char, out: &mut Buffer) {
     let mapped = rune.to_uppercase();
     if mapped.len() == 1 || title(rune) != rune {
@@ -96,7 +96,7 @@ fn push_title(rune: char, out: &mut Buffer) {
     }
 }
 
-/// Signs that stand inside words: Unicode's MidLetter, MidNumLet and single quote.
+/// Returns whether a sign may stand inside a word: one of Unicode's MidLetter and MidNumLet, or a single quote.
 const fn is_mid_word(rune: char) -> bool {
     matches!(
         rune,
@@ -136,15 +136,16 @@ fn is_break(rune: char) -> bool {
     }
 }
 
-/// Scripts that are written without spaces, whose letters are words of their own.
+/// Returns whether a rune is of a script that is written without spaces. The letters of these scripts are words of
+/// their own.
 const fn is_ideographic(rune: char) -> bool {
     matches!(rune, '\u{e00}'..='\u{eff}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{17ff}'
         | '\u{3005}'..='\u{3007}' | '\u{3041}'..='\u{30ff}' | '\u{31f0}'..='\u{31ff}' | '\u{ff66}'..='\u{ff9f}' | '\u{3400}'..='\u{9fff}' | '\u{f900}'..='\u{faff}'
         | '\u{20000}'..='\u{3ffff}')
 }
 
-/// Go's `strings.Title`: every letter after a separator in title case. Separators are spaces, and
-/// of ASCII all that is neither letter, digit nor `_`.
+/// Writes a text as Go's `strings.Title` does: every letter after a separator in title case. A separator is a space or,
+/// in ASCII, any character that is neither a letter, a digit nor `_`.
 pub(super) fn title_letters(text: &[u8], out: &mut Buffer) {
     let mut after_separator = true;
     for (_, rune, _) in rune::runes(text) {

@@ -16,7 +16,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
         .returns(Type::MAP),
 ];
 
-/// `explodeMap map`: keys with slashes become maps in maps.
+/// Makes a map in which keys with slashes become maps in maps: `explodeMap map`.
 fn explode_map(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     let exploded = Map::new();
     for (key, value) in map(args, 0).map(Map::entries).unwrap_or_default() {
@@ -51,7 +51,7 @@ fn explode(into: &Map, key: &Secret, value: Value) -> Result<(), FunctionError> 
     Ok(())
 }
 
-/// `mergeMap into from`: sets what `into` lacks or has empty.
+/// Sets what `into` lacks or has empty: `mergeMap into from`.
 fn merge_map(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     merged(scope, args, Merge::Fill)
 }
@@ -69,7 +69,7 @@ fn merged(scope: &mut Scope<'_, '_>, args: &[Value], how: Merge) -> Answer {
     Ok(Value::Map(into))
 }
 
-/// `loop [from] to`: the numbers up to but not including `to`.
+/// Returns the numbers from `from`, which is 0 if not given, up to but not including `to`: `loop [from] to`.
 fn count(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     let (from, to) = match args {
         [to] => (0, bound(to)?),

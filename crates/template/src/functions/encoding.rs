@@ -81,7 +81,7 @@ fn md5sum(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     answer(hex(&Md5::digest(text(args, 0))).as_bytes())
 }
 
-/// `hmacSHA256Hex message key`
+/// Returns the HMAC-SHA-256 of a message in hexadecimal: `hmacSHA256Hex message key`.
 fn hmac_sha256_hex(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(text(args, 1)) else {
         return fail("hmacSHA256Hex: a key of this length cannot be used");

@@ -44,7 +44,7 @@ fn file(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     Ok(Value::Text(scope.host().file(&path)?.unwrap_or_default()))
 }
 
-/// `executeTemplate name [data]`: another template of the same text, as a text.
+/// Renders another template of the same text, and returns the output as a text: `executeTemplate name [data]`.
 fn execute_template(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     if args.len() > 2 {
         return fail(format!(
@@ -55,8 +55,8 @@ fn execute_template(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     scope.execute_template(text(args, 0), any(args, 1).clone()).map(Value::Text)
 }
 
-/// `writeToFile path user group mode [flags] content`, where the flags are any text with `append`
-/// or `newline` in it.
+/// Writes another file: `writeToFile path user group mode [flags] content`. The flags are any text with `append` or
+/// `newline` in it.
 fn write_to_file(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     if args.len() < 5 {
         return fail("writeToFile: the content is missing");

@@ -57,7 +57,7 @@ fn regex_match(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     Ok(Value::Bool(Search::new(&regex, text(args, 1)).is_match()))
 }
 
-/// `regexReplaceAll expression replacement text`
+/// Replaces every match of an expression: `regexReplaceAll expression replacement text`.
 fn regex_replace_all(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     let regex = expression(scope, args, 0)?;
     written(scope, |out| {
@@ -165,7 +165,7 @@ fn escape<'p>(rest: &'p str, out: &mut String, in_class: bool) -> Option<&'p str
     Some(after)
 }
 
-/// `\pN`, `\p{Greek}` and `\p{^Greek}`, behind the letter, which may negate it too.
+/// Translates `\pN`, `\p{Greek}` and `\p{^Greek}`. The letter has been read; it may negate the property, too.
 fn property<'p>(negated: bool, rest: &'p str, out: &mut String) -> Option<&'p str> {
     let (name, after) = match rest.strip_prefix('{') {
         Some(braced) => braced.split_once('}')?,

@@ -138,7 +138,7 @@ impl JsonWriter<'_> {
         }
     }
 
-    /// A `[]byte` is base64.
+    /// Writes a `[]byte` in base64.
     fn bytes(&mut self, list: &List) {
         let byte = |item: &Value| match item {
             Value::Uint(_, byte) => u8::try_from(*byte).unwrap_or_default(),

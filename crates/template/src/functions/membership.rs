@@ -17,12 +17,12 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function::new("in", &[Type::Interface; 2], is_in).returns(Type::Bool),
 ];
 
-/// `in collection value`
+/// Returns whether a collection has a value: `in collection value`.
 fn is_in(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     has(any(args, 0), any(args, 1)).map(Value::Bool)
 }
 
-/// `contains value collection`
+/// Returns whether a collection has a value: `contains value collection`.
 fn contains(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     has(any(args, 1), any(args, 0)).map(Value::Bool)
 }
@@ -54,7 +54,8 @@ fn some(scope: &mut Scope<'_, '_>, args: &[Value], there: bool) -> Result<bool, 
     Ok(false)
 }
 
-/// An element equals a value of its own type only: a `json.Number` equals no text.
+/// Returns whether `value` is an element of a list or a part of a text. An element equals a value of its own type only:
+/// a `json.Number` equals no text.
 fn has(collection: &Value, value: &Value) -> Result<bool, FunctionError> {
     match collection {
         Value::List(list) => {
@@ -87,7 +88,7 @@ fn has(collection: &Value, value: &Value) -> Result<bool, FunctionError> {
     }
 }
 
-/// Go compares types here, and a nil has none.
+/// Returns the error of Go, which compares types here: a nil has no type.
 fn typeless<T>() -> Result<T, FunctionError> {
     fail("reflect: call of reflect.Value.Type on zero Value")
 }

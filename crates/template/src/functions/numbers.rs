@@ -13,7 +13,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function::new("parseUint", &[Type::String], parse_uint).returns(Type::UINT64),
 ];
 
-/// Go's `strconv.ParseInt` in base 10.
+/// Parses a whole number as Go's `strconv.ParseInt` does in base 10.
 pub(super) fn decimal(text: &[u8]) -> Option<i64> {
     let text = std::str::from_utf8(text).ok()?;
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
@@ -23,7 +23,7 @@ pub(super) fn decimal(text: &[u8]) -> Option<i64> {
     text.parse().ok()
 }
 
-/// Go's `strconv.ParseBool`.
+/// Parses a boolean as Go's `strconv.ParseBool` does.
 pub(super) fn boolean(text: &[u8]) -> Option<bool> {
     match text {
         b"1" | b"t" | b"T" | b"TRUE" | b"true" | b"True" => Some(true),
@@ -32,7 +32,7 @@ pub(super) fn boolean(text: &[u8]) -> Option<bool> {
     }
 }
 
-/// Go's `strconv.ParseFloat`.
+/// Parses a float as Go's `strconv.ParseFloat` does.
 pub(super) fn float(text: &[u8]) -> Option<f64> {
     number::parse_float(std::str::from_utf8(text).ok()?)
 }

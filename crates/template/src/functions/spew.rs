@@ -35,7 +35,7 @@ fn dump(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     })
 }
 
-/// It prints what `fmt` prints. The types and addresses of `%#v` have no use in a file.
+/// Returns what `fmt` prints. The types and addresses of `%#v` have no use in a file.
 fn sprintf(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     written(scope, |out| {
         crate::fmt::sprintf(text(args, 0), args.get(1..).unwrap_or_default(), out);

@@ -57,7 +57,7 @@ fn to_toml(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     trimmed(named(scope, "toTOML", |out| toml::write(any(args, 0), out))?)
 }
 
-/// The agents trim the space at both ends of what these encoders make.
+/// Trims the space at both ends of what these encoders make, as the agents do.
 fn trimmed(value: Value) -> Answer {
     let Value::Text(whole) = &value else { return Ok(value) };
     let trimmed = text::trim_space(whole.expose());

@@ -26,17 +26,17 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function::new("trimSuffix", &[Type::String; 2], trim_suffix).returns(Type::String),
 ];
 
-/// Go's `unicode.IsSpace`.
+/// Returns whether a rune is a space, as Go's `unicode.IsSpace` does.
 pub(super) fn is_space(rune: char) -> bool {
     rune.is_whitespace()
 }
 
-/// Go's `strings.TrimSpace`.
+/// Removes the white space at both ends, as Go's `strings.TrimSpace` does.
 pub(super) fn trim_space(text: &[u8]) -> &[u8] {
     trim_while(text, is_space)
 }
 
-/// Go's `strings.TrimFunc`: removes the runes for which `cut` is true from both ends.
+/// Removes the runes for which `cut` is true from both ends, as Go's `strings.TrimFunc` does.
 pub(super) fn trim_while(mut text: &[u8], cut: impl Fn(char) -> bool) -> &[u8] {
     while let (rune, size @ 1..) = rune::decode(text) {
         if !cut(rune) {
@@ -53,7 +53,7 @@ pub(super) fn trim_while(mut text: &[u8], cut: impl Fn(char) -> bool) -> &[u8] {
     text
 }
 
-/// Go's `strings.Trim`: removes the runes of `set` from both ends.
+/// Removes the runes of `set` from both ends, as Go's `strings.Trim` does.
 pub(super) fn trim_set<'a>(text: &'a [u8], set: &[u8]) -> &'a [u8] {
     // A set is looked up and not walked: a long text and a long set would multiply.
     let set: BTreeSet<char> = rune::runes(set).map(|(_, member, _)| member).gather();
@@ -88,8 +88,8 @@ pub(super) fn find(text: &[u8], needle: &[u8]) -> Option<usize> {
     text.windows(needle.len()).position(|window| window == needle)
 }
 
-/// Go's `strings.SplitN`: at most `limit` parts, if there is a limit. An empty separator splits into
-/// runes.
+/// Splits a text as Go's `strings.SplitN` does, into at most `limit` parts if there is a limit. An empty separator
+/// splits the text into runes.
 fn parts<'a>(text: &'a [u8], separator: &[u8], limit: Option<usize>) -> Vec<&'a [u8]> {
     let limit = limit.unwrap_or(usize::MAX);
     if limit == 0 {
@@ -121,7 +121,7 @@ fn parts<'a>(text: &'a [u8], separator: &[u8], limit: Option<usize>) -> Vec<&'a 
     parts
 }
 
-/// The same, but charged as work by the number of parts before they are made.
+/// Splits a text as `parts` does. The number of parts is charged as work before the parts are made.
 pub(super) fn counted_parts<'a>(
     scope: &mut Scope<'_, '_>,
     text: &'a [u8],
@@ -133,7 +133,7 @@ pub(super) fn counted_parts<'a>(
     Ok(parts(text, separator, limit))
 }
 
-/// Go's `strings.ReplaceAll`; an empty `old` stands before every rune and at the end.
+/// Replaces every `old`, as Go's `strings.ReplaceAll` does. An empty `old` stands before every rune and at the end.
 pub(super) fn replace(text: &[u8], old: &[u8], new: &[u8], out: &mut Buffer) {
     if old.is_empty() {
         for (at, _, size) in rune::runes(text) {
@@ -176,7 +176,7 @@ fn indent(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     })
 }
 
-/// `join separator list`. The list must be a list of texts.
+/// Joins the texts of a list: `join separator list`. The list must be a list of texts.
 fn join(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     written(scope, |out| {
         for (index, _) in items(args, 1).iter().enumerate() {
@@ -196,7 +196,7 @@ fn replace_all(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     })
 }
 
-/// `split separator text`. The text is trimmed first, and the empty text has no parts.
+/// Splits a text into a list: `split separator text`. The text is trimmed first, and the empty text has no parts.
 fn split(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     let trimmed = trim_space(text(args, 1));
     if trimmed.is_empty() {

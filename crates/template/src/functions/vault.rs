@@ -39,7 +39,8 @@ static WRAP_INFO: Shape = Shape {
     methods: &[],
 };
 
-/// `secret path [key=value…]`: a read without arguments, and a write with any.
+/// Reads or writes a secret: `secret path [key=value…]`. The call is a read without arguments after the path, and a
+/// write with any.
 fn secret(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     let request = match args {
         [] => return Ok(Value::Nil),
@@ -49,7 +50,7 @@ fn secret(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     Ok(scope.host().ask(&request.map_err(bad_path)?)?.map_or(Value::Nil, |response| value_of(&response)))
 }
 
-/// `secrets path`: the names below a path. The name of a folder ends in a slash.
+/// Returns the names below a path: `secrets path`. The name of a folder ends in a slash.
 fn secrets(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     if text(args, 0).is_empty() {
         return Ok(Value::NilOf(Type::STRINGS));
@@ -64,7 +65,7 @@ fn secrets(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     Ok(Value::texts(names))
 }
 
-/// `pkiCert path key=value…`: a certificate with its key and its authorities.
+/// Returns a certificate with its key and its authorities: `pkiCert path key=value…`.
 fn pki_cert(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     if args.is_empty() {
         return Ok(Value::Nil);

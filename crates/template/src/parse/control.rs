@@ -22,7 +22,7 @@ impl Control {
         }
     }
 
-    /// The keyword that may follow `else` in the same action.
+    /// Returns the keyword that may follow `else` in the same action.
     const fn chains_with(self) -> Option<TokenKind> {
         match self {
             Self::If => Some(TokenKind::If),

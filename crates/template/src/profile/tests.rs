@@ -49,7 +49,7 @@ impl Host for Spy {
     }
 }
 
-/// Arguments of these types that are good enough for the function to begin.
+/// Returns arguments of these types that are good enough for the function to begin.
 fn arguments(name: &str, types: &[Type]) -> String {
     match name {
         "writeToFile" => return r#" "/tmp/x" "" "" "0644" "content""#.to_owned(),

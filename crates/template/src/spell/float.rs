@@ -45,7 +45,7 @@ pub(crate) fn format(value: f64, verb: u8, precision: Option<usize>, out: &mut V
     }
 }
 
-/// `%g`: exponential for very small and very large numbers, plain otherwise.
+/// Writes a float as `%g` does: with an exponent if the number is very small or very large, and plainly otherwise.
 fn general(value: f64, verb: u8, precision: Option<usize>, out: &mut Vec<u8>) {
     let (mut decimal, limit) = match precision {
         // For the shortest form, Go decides by a precision of 6.
@@ -141,13 +141,13 @@ const fn parts(value: f64) -> (u64, i32) {
     if exponent == 0 { (mantissa, -1074) } else { (mantissa | 1 << 52, exponent - 1075) }
 }
 
-/// `%b`: `4503599627370496p-52`.
+/// Writes a float as `%b` does: `4503599627370496p-52`.
 fn binary(value: f64, out: &mut Vec<u8>) {
     let (mantissa, exponent) = parts(value);
     out.extend(format!("{mantissa}p{exponent:+}").as_bytes());
 }
 
-/// `%x`: `0x1.8p+01`, the mantissa normalised so that one bit stands before the point.
+/// Writes a float as `%x` does: `0x1.8p+01`. The mantissa is normalised so that one bit stands before the point.
 fn hexadecimal(value: f64, verb: u8, precision: Option<usize>, out: &mut Vec<u8>) {
     let (mut mantissa, mut exponent) = parts(value);
     if mantissa == 0 {

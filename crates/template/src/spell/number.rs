@@ -129,7 +129,8 @@ fn scale(bits: u64, exponent: i64) -> f64 {
     power_of_two_times(kept, exponent)
 }
 
-/// Exact, since `kept` has at most 53 significant bits: two steps, so that no step leaves the range.
+/// Returns `kept * 2^exponent`. The result is exact, since `kept` has at most 53 significant bits. The multiplication
+/// takes two steps, so that no step leaves the range.
 #[expect(clippy::cast_precision_loss, reason = "at most 53 significant bits")]
 fn power_of_two_times(kept: u64, exponent: i64) -> f64 {
     let mut value = kept as f64;

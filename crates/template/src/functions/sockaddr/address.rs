@@ -25,7 +25,7 @@ impl Address {
         Some(Self { v6, bits, mask })
     }
 
-    /// `10.1.2.3/8`, or an address alone, which is a network of itself.
+    /// Parses `10.1.2.3/8`, or an address alone, which is a network of itself.
     pub(super) fn parse(text: &str) -> Option<Self> {
         match text.split_once('/') {
             Some((ip, prefix)) => Self::new(ip.parse().ok()?, prefix.parse().ok()?),
@@ -36,22 +36,22 @@ impl Address {
         }
     }
 
-    /// How many bits an address has.
+    /// Returns how many bits an address has.
     pub(super) const fn width(self) -> u32 {
         if self.v6 { 128 } else { 32 }
     }
 
-    /// The mask of a single host.
+    /// Returns the mask of a single host.
     pub(super) const fn host_mask(self) -> u128 {
         if self.v6 { u128::MAX } else { u32::MAX as u128 }
     }
 
-    /// How many bits the network's prefix has.
+    /// Returns how many bits the network's prefix has.
     pub(super) const fn prefix(self) -> u32 {
         self.mask.count_ones()
     }
 
-    /// The first address of the network.
+    /// Returns the first address of the network.
     pub(super) const fn first(self) -> u128 {
         self.bits & self.mask
     }
@@ -61,12 +61,12 @@ impl Address {
         self.first() | (self.mask ^ self.host_mask())
     }
 
-    /// The first address of the network that a host may have.
+    /// Returns the first address of the network that a host may have.
     pub(super) const fn first_usable(self) -> u128 {
         if !self.v6 && self.prefix() < 31 { self.first() + 1 } else { self.first() }
     }
 
-    /// The last address of the network that a host may have.
+    /// Returns the last address of the network that a host may have.
     pub(super) const fn last_usable(self) -> u128 {
         if !self.v6 && self.prefix() < 31 { self.last() - 1 } else { self.last() }
     }
@@ -76,12 +76,12 @@ impl Address {
         self.v6 == other.v6 && self.first() <= other.first() && self.last() >= other.last()
     }
 
-    /// Another address of the same family, alone.
+    /// Returns another address of the same family, alone.
     pub(super) const fn host(self, bits: u128) -> Self {
         Self { bits, mask: self.host_mask(), ..self }
     }
 
-    /// The address, without its network.
+    /// Returns the address without its network.
     pub(super) fn ip(self) -> IpAddr {
         if self.v6 {
             let ip = Ipv6Addr::from(self.bits);
@@ -93,7 +93,7 @@ impl Address {
     }
 }
 
-/// A mask of `prefix` ones, where the family has so many.
+/// Returns a mask of `prefix` ones; `None` if an address of the family has fewer bits.
 pub(super) const fn prefix_mask(v6: bool, prefix: u32) -> Option<u128> {
     let (width, all) = if v6 { (128, u128::MAX) } else { (32, u32::MAX as u128) };
     if prefix > width {

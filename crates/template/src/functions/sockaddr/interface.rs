@@ -115,7 +115,7 @@ impl Object for IfAddr {
 }
 
 impl IfAddr {
-    /// Every address of the machine, in the system's order.
+    /// Returns every address of the machine, in the system's order.
     pub(super) fn all(network: &Network) -> Vec<Self> {
         let of = |interface: &Interface| {
             let shared = Rc::new(interface.clone());
@@ -128,7 +128,7 @@ impl IfAddr {
         network.interfaces.iter().flat_map(of).collect()
     }
 
-    /// An attribute by its name, whatever its case.
+    /// Returns the attribute called `name`, whatever the case of that name.
     pub(super) fn attribute(&self, name: &str) -> Result<String, FunctionError> {
         let address = self.address;
         let alone = |bits| address.host(bits).to_string();
@@ -163,7 +163,7 @@ fn octets(address: Address) -> String {
     bytes.iter().map(u8::to_string).collect::<Vec<_>>().join(" ")
 }
 
-/// How many addresses the network has.
+/// Returns how many addresses the network has.
 fn size(address: Address) -> String {
     match 1_u128.checked_shl(address.width() - address.prefix()) {
         Some(size) => size.to_string(),
@@ -171,7 +171,7 @@ fn size(address: Address) -> String {
     }
 }
 
-/// The addresses that the argument at `index` lists.
+/// Returns the addresses that the argument at `index` lists.
 pub(super) fn list(args: &[Value], index: usize) -> Result<Vec<IfAddr>, FunctionError> {
     let of = |value: &Value| match value {
         Value::Object(object) => object.as_any().downcast_ref::<IfAddr>().cloned(),
@@ -184,7 +184,7 @@ pub(super) fn list(args: &[Value], index: usize) -> Result<Vec<IfAddr>, Function
     items.ok_or_else(|| FunctionError::new("the last argument is no list of addresses"))
 }
 
-/// The address that the argument at `index` is.
+/// Returns the address that the argument at `index` is.
 fn one(args: &[Value], index: usize) -> Result<IfAddr, FunctionError> {
     match args.get(index) {
         Some(Value::Object(object)) => object.as_any().downcast_ref::<IfAddr>().cloned(),
@@ -193,7 +193,7 @@ fn one(args: &[Value], index: usize) -> Result<IfAddr, FunctionError> {
     .ok_or_else(|| FunctionError::new("the argument is no address"))
 }
 
-/// The first of the addresses at `index`, or the one that is there.
+/// Returns the first of the addresses that the argument at `index` lists, or the single address that the argument is.
 pub(super) fn first(args: &[Value], index: usize) -> Result<Option<IfAddr>, FunctionError> {
     match args.get(index) {
         Some(Value::List(_)) => Ok(list(args, index)?.into_iter().next()),
@@ -201,7 +201,7 @@ pub(super) fn first(args: &[Value], index: usize) -> Result<Option<IfAddr>, Func
     }
 }
 
-/// Addresses as a value.
+/// Makes a value of addresses.
 pub(super) fn value(addresses: impl IntoIterator<Item = IfAddr>) -> Answer {
     let items = addresses.into_iter().map(|address| Value::Object(Rc::new(address)) as Value);
     Ok(Value::List(List::new(SHAPE.type_of(), items.collect())))

@@ -4,7 +4,7 @@ use super::address::{Address, prefix_mask};
 use crate::function::FunctionError;
 use crate::functions::arg::fail;
 
-/// What `operation` with `value` makes of `address`.
+/// Applies `operation` with `value` to `address`.
 pub(super) fn apply(operation: &str, value: &str, address: Address) -> Result<Address, FunctionError> {
     match operation.to_lowercase().as_str() {
         "address" => {
@@ -25,7 +25,7 @@ pub(super) fn apply(operation: &str, value: &str, address: Address) -> Result<Ad
     }
 }
 
-/// A number with its sign, which must be there.
+/// Parses a number with its sign, which must be there.
 fn signed(value: &str, address: Address) -> Result<i128, FunctionError> {
     if !value.starts_with(['+', '-']) {
         return fail("a sign (+ or -) is required");
@@ -39,8 +39,8 @@ fn signed(value: &str, address: Address) -> Result<i128, FunctionError> {
     }
 }
 
-/// `by` addresses from the network's first, or, of a negative number, from its end. It stays in
-/// the network.
+/// Returns the address that is `by` addresses from the first of the network. A negative number counts from the end of
+/// the network. The result stays in the network.
 fn in_network(address: Address, by: i128) -> u128 {
     let hosts = !address.mask & address.host_mask();
     match by {

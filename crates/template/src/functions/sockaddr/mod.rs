@@ -87,7 +87,7 @@ fn all(scope: &mut Scope<'_, '_>) -> Result<Vec<IfAddr>, FunctionError> {
     Ok(IfAddr::all(&scope.host().network()?))
 }
 
-/// The interface with the default route.
+/// Returns the name of the interface with the default route.
 fn default_name(scope: &mut Scope<'_, '_>) -> Result<Option<String>, FunctionError> {
     Ok(scope.host().network()?.default)
 }
@@ -121,8 +121,7 @@ fn every(scope: &mut Scope<'_, '_>, private: bool) -> Answer {
     Ok(ips(of_rfc.into_iter().filter(forwarded)))
 }
 
-/// The addresses of the interfaces whose name matches: the first that can be reached from
-/// elsewhere, or all.
+/// Returns the addresses of the interfaces whose name matches: the first that can be reached from elsewhere, or all.
 fn named(scope: &mut Scope<'_, '_>, args: &[Value], only_first: bool) -> Answer {
     let regex = expression(scope, args, 0)?;
     let mut addresses = all(scope)?;

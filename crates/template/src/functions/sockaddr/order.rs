@@ -24,7 +24,7 @@ pub(super) enum By {
     Type,
 }
 
-/// The clauses of `text`, each with whether it is reversed.
+/// Parses the clauses of `text`, and returns with each clause whether it is reversed.
 pub(super) fn clauses(text: &str) -> Result<Vec<(By, bool)>, FunctionError> {
     let clause = |clause: &str| {
         let clause = clause.trim().to_lowercase();

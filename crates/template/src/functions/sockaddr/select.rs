@@ -67,7 +67,7 @@ const TRAITS: [&str; 8] = [
     "unspecified",
 ];
 
-/// An address passes where its interface has all the flags named, or where it has one of the
+/// Splits addresses by flags. An address passes if its interface has all the flags named, or if it has one of the
 /// traits itself.
 pub(super) fn by_flags(names: &str, addresses: Vec<IfAddr>) -> Split {
     let names = names.to_lowercase();
@@ -128,7 +128,7 @@ pub(super) fn by_rfcs(numbers: &str, addresses: &[IfAddr]) -> Split {
     })
 }
 
-/// For each of the words between `|`, all addresses on one side or the other.
+/// Splits all addresses once for each of the words between `|`. Each time, an address goes to one side or the other.
 fn by_each<F: Fn(&IfAddr) -> bool>(
     words: &str,
     addresses: &[IfAddr],
@@ -194,7 +194,7 @@ pub(super) fn limit(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     value(list(args, 1)?.into_iter().take(most))
 }
 
-/// From the start, or, of a negative one, from the end.
+/// Returns the addresses from an offset on. The offset counts from the start or, if it is negative, from the end.
 pub(super) fn offset(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     let (offset, addresses) = (int(args, 0), list(args, 1)?);
     let distance = usize::try_from(offset.unsigned_abs()).unwrap_or(usize::MAX);

@@ -10,7 +10,7 @@ use crate::spell::number;
 use crate::value::{IntType, List, Type, Value};
 use leasehold_base::secret::Secret;
 
-/// Sprig's `strval`: a text as it is, bytes as a text, all else as `%v` prints it.
+/// Returns a value as a text, as Sprig's `strval` does: a text as it is, bytes as a text, all else as `%v` prints it.
 pub(super) fn text_of(scope: &mut Scope<'_, '_>, value: &Value) -> Result<Secret, FunctionError> {
     match value {
         Value::Text(text) | Value::Number(text) => Ok(text.clone()),
@@ -19,7 +19,7 @@ pub(super) fn text_of(scope: &mut Scope<'_, '_>, value: &Value) -> Result<Secret
     }
 }
 
-/// A value as `%v` prints it.
+/// Returns a value as `%v` prints it.
 pub(super) fn printed(scope: &mut Scope<'_, '_>, value: &Value) -> Result<Secret, FunctionError> {
     scope.write(|out| {
         fmt::print(value, out);
@@ -35,7 +35,8 @@ fn bytes_of(list: &List) -> Secret {
     Secret::new(list.items().iter().map(byte).collect::<Vec<u8>>())
 }
 
-/// Sprig's `strslice`: the texts of a list without its nils; one text of anything else; none of nil.
+/// Returns texts as Sprig's `strslice` does: the elements of a list without its nils, one text for any other value, and
+/// none for nil.
 pub(super) fn texts_of(scope: &mut Scope<'_, '_>, value: &Value) -> Result<Vec<Secret>, FunctionError> {
     let items = match value {
         Value::Nil | Value::NilOf(Type::Slice(_)) => &[],
@@ -45,8 +46,8 @@ pub(super) fn texts_of(scope: &mut Scope<'_, '_>, value: &Value) -> Result<Vec<S
     items.iter().filter(|item| !matches!(item, Value::Nil)).map(|item| text_of(scope, item)).collect()
 }
 
-/// The library `cast`'s `ToInt64`: 0 of what is no number. A text may name its base (`0x1f`, `010`)
-/// and end in a fraction of zeros.
+/// Converts a value as `ToInt64` of the library `cast` does; 0 if the value is no number. A text may name its base
+/// (`0x1f`, `010`) and end in a fraction of zeros.
 pub(super) fn int_of(value: &Value) -> i64 {
     match value {
         Value::Int(_, number) => *number,
@@ -61,7 +62,7 @@ pub(super) fn int_of(value: &Value) -> i64 {
     }
 }
 
-/// As amd64 converts: what does not fit is the smallest number there is.
+/// Converts a float as amd64 does: a float that does not fit becomes the smallest number there is.
 #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "the range is checked")]
 fn truncated(number: f64) -> i64 {
     let fits = number >= i64::MIN as f64 && number < i64::MAX as f64;
@@ -75,7 +76,7 @@ fn without_zero_fraction(text: &str) -> &str {
     }
 }
 
-/// The library `cast`'s `ToFloat64`: 0 of what is no number.
+/// Converts a value as `ToFloat64` of the library `cast` does; 0 if the value is no number.
 #[expect(clippy::cast_precision_loss, reason = "as Go converts")]
 pub(super) fn float_of(value: &Value) -> f64 {
     match value {
@@ -88,7 +89,7 @@ pub(super) fn float_of(value: &Value) -> f64 {
     }
 }
 
-/// The elements of whatever is a list; an error of anything else.
+/// Returns the elements of any list; an error for any other value.
 pub(super) fn list_of<'v>(value: &'v Value, function: &str) -> Result<&'v [Value], FunctionError> {
     match value {
         Value::List(list) => Ok(list.items()),
@@ -97,7 +98,7 @@ pub(super) fn list_of<'v>(value: &'v Value, function: &str) -> Result<&'v [Value
     }
 }
 
-/// Go's kind of a value, as `reflect` names it.
+/// Returns Go's kind of a value, as `reflect` names it.
 pub(super) fn kind(value: &Value) -> String {
     match value.type_of() {
         None => "invalid".to_owned(),

@@ -38,7 +38,7 @@ fn now(scope: &mut Scope<'_, '_>) -> Time {
     now.seen_from(Zone::local(scope))
 }
 
-/// A time, or the seconds since 1970; now where it is neither.
+/// Returns the instant of a value that is a time or the seconds since 1970; now if the value is neither.
 fn instant(scope: &mut Scope<'_, '_>, of: &Value) -> Time {
     match of {
         Value::Int(IntType::Int | IntType::Int32 | IntType::Int64, seconds) => Time::unix(*seconds),
@@ -57,12 +57,12 @@ fn shown(scope: &mut Scope<'_, '_>, layout: &[u8], date: &Value, in_zone: &str) 
     answer(&instant(scope, date).seen_from(zone).format(layout))
 }
 
-/// `date layout time`
+/// Formats a time by a layout: `date layout time`.
 fn date(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     shown(scope, text(args, 0), any(args, 1), "Local")
 }
 
-/// `dateInZone layout time zone`
+/// Formats a time by a layout, in a zone: `dateInZone layout time zone`.
 fn date_in_zone(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     shown(scope, text(args, 0), any(args, 1), &name(args, 2))
 }
@@ -79,7 +79,7 @@ fn given(args: &[Value], index: usize) -> Time {
     args.get(index).and_then(time_of).unwrap_or_default()
 }
 
-/// `dateModify duration time`: the time itself where it is no duration.
+/// Moves a time by a duration: `dateModify duration time`. If the text is no duration, the result is the time itself.
 fn date_modify(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     let time = given(args, 1);
     Ok(value(match parse_duration(&name(args, 0)) {
@@ -95,7 +95,7 @@ fn must_date_modify(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     }
 }
 
-/// `toDate layout text`: the first instant of the year 1 where it is no date.
+/// Parses a date by a layout: `toDate layout text`. A text that is no date becomes the first instant of the year 1.
 fn to_date(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     must_to_date(scope, args).or_else(|_| Ok(value(Time::default())))
 }
@@ -117,7 +117,7 @@ fn ago(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     Ok(Value::text(passed.rounded_to_seconds().to_string()))
 }
 
-/// So many seconds, given as an `int64` or a text.
+/// Prints a number of seconds as a duration. The seconds are an `int64` or a text.
 fn duration(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     let seconds = match any(args, 0) {
         Value::Text(text) => decimal(text.expose()).unwrap_or_default(),
@@ -127,7 +127,8 @@ fn duration(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     Ok(Value::text(Duration(seconds.wrapping_mul(1_000_000_000)).to_string()))
 }
 
-/// A duration in its largest unit only: a text, nanoseconds as an `int64`, or since a time.
+/// Prints a duration in its largest unit only. The duration is a text, nanoseconds as an `int64`, or what has passed
+/// since a time.
 fn duration_round(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     const SECOND: u64 = 1_000_000_000;
     const HOUR: u64 = 3600 * SECOND;

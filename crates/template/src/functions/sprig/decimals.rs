@@ -31,7 +31,8 @@ struct Decimal {
 impl Decimal {
     const ZERO: Self = Self { digits: 0, exponent: 0 };
 
-    /// The fewest digits that read back as the same float; `None` of what is no number.
+    /// Returns the decimal with the fewest digits that reads back as the same float; `None` for a float that is
+    /// infinite or no number.
     fn of(number: f64) -> Option<Self> {
         if !number.is_finite() {
             return None;
@@ -50,7 +51,7 @@ impl Decimal {
         format!("{}e{}", self.digits, self.exponent).parse().unwrap_or_default()
     }
 
-    /// The same number with a smaller exponent.
+    /// Returns the digits of the same number with a smaller exponent.
     fn scaled(self, exponent: i32) -> Option<i128> {
         let factor = 10_i128.checked_pow(u32::try_from(self.exponent - exponent).ok()?)?;
         self.digits.checked_mul(factor)
@@ -75,7 +76,7 @@ impl Decimal {
         Some(Self { digits, exponent: self.exponent + other.exponent })
     }
 
-    /// To [`PLACES`] places, halves away from zero.
+    /// Divides by `other` to [`PLACES`] places. Halves are rounded away from zero.
     fn over(self, other: Self) -> Option<Self> {
         let shift = self.exponent - other.exponent + PLACES;
         let power = match 10_i128.checked_pow(shift.unsigned_abs()) {
@@ -130,7 +131,7 @@ fn add_one(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     folded(1.0, args, PLUS)
 }
 
-/// The first argument, and the operation with each of the others.
+/// Applies the operation to the first argument, with each of the others in turn.
 fn from_first(args: &[Value], operation: Operation) -> Answer {
     let Some((first, rest)) = args.split_first() else { return fail("no numbers") };
     folded(float_of(first), rest, operation)

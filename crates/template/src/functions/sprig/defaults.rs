@@ -53,7 +53,7 @@ fn coalesce(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     Ok(args.iter().find(|arg| !is_empty(arg)).cloned().unwrap_or_default())
 }
 
-/// `default fallback [value…]`: the first value, unless it is empty.
+/// Returns the first value, or the fallback if this value is empty or missing: `default fallback [value…]`.
 fn default(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     Ok(args.get(1).filter(|given| !is_empty(given)).unwrap_or_else(|| any(args, 0)).clone())
 }
@@ -62,12 +62,12 @@ fn empty(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     Ok(Value::Bool(is_empty(any(args, 0))))
 }
 
-/// `ternary yes no flag`
+/// Returns `yes` if the flag is true, and `no` otherwise: `ternary yes no flag`.
 fn ternary(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     Ok(any(args, if flag(args, 2) { 0 } else { 1 }).clone())
 }
 
-/// The error does not repeat the message, because a template may make it out of a secret.
+/// Fails the rendering. The error does not repeat the message, because a template may make it out of a secret.
 fn refuse(_: &mut Scope<'_, '_>, _: &[Value]) -> Answer {
     fail("fail: the template gave up here")
 }
@@ -128,7 +128,7 @@ fn type_is(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     Ok(Value::Bool(name(args, 0) == type_name(any(args, 1))))
 }
 
-/// The type itself or a pointer to it.
+/// Returns whether a value is of the type itself or a pointer to it.
 fn type_is_like(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     let (wanted, of) = (name(args, 0), type_name(any(args, 1)));
     Ok(Value::Bool(wanted == of || of.strip_prefix('*') == Some(&wanted)))

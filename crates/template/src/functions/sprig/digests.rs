@@ -59,7 +59,7 @@ fn base64_decode(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
 
 const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
-/// Base32 in groups of eight signs for five bytes, filled up with `=`.
+/// Encodes a text in base32, in groups of eight signs for five bytes, filled up with `=`.
 fn base32_encode(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     written(scope, |out| {
         for group in text(args, 0).chunks(5) {
@@ -110,7 +110,7 @@ fn base32_decode(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
 /// What hashing a password costs, as text that would cost as much.
 const COST_OF_A_HASH: usize = 4 << 20;
 
-/// As Go's bcrypt: version 2a at cost 10, no more than 72 bytes.
+/// Hashes a password of no more than 72 bytes as Go's bcrypt does: version 2a at cost 10.
 fn hash(scope: &mut Scope<'_, '_>, password: &[u8]) -> Result<String, FunctionError> {
     scope.spend(COST_OF_A_HASH)?;
     let mut salt = [0; 16];
@@ -131,7 +131,7 @@ fn bcrypt(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     hash(scope, text(args, 0)).map(Value::text)
 }
 
-/// `htpasswd user password`: a line of such a file.
+/// Returns a line of a password file: `htpasswd user password`.
 fn htpasswd(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     if text(args, 0).contains(&b':') {
         return fail("htpasswd: the user's name has a colon in it");

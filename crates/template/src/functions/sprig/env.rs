@@ -21,7 +21,7 @@ enum Name<'t> {
     None,
 }
 
-/// `$NAME` and `${NAME}` replaced by the variable's value, as Go's `os.ExpandEnv` does.
+/// Replaces `$NAME` and `${NAME}` by the variable's value, as Go's `os.ExpandEnv` does.
 fn expand(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     let mut parts = Vec::new();
     let mut rest = text(args, 0);

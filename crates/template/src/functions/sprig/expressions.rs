@@ -33,7 +33,7 @@ fn must_match(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     Ok(Value::Bool(Search::new(&regex, text(args, 1)).is_match()))
 }
 
-/// False where it is no expression.
+/// Returns whether an expression matches a text; false if it is no expression.
 fn is_match(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     must_match(scope, args).or_else(|error| or_nothing(error, Value::Bool(false)))
 }
@@ -44,12 +44,12 @@ fn find(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     answer(found.map_or(&[], |found| &text(args, 1)[found.span()]))
 }
 
-/// How many are wanted at most; a negative number is no limit.
+/// Returns how many results are wanted at most. A negative number is no limit.
 fn limit(args: &[Value]) -> usize {
     usize::try_from(int(args, 2)).unwrap_or(usize::MAX)
 }
 
-/// `regexFindAll expression text count`
+/// Returns the first matches of an expression, at most `count`: `regexFindAll expression text count`.
 fn find_all(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     let regex = expression(scope, args, 0)?;
     let search = Search::new(&regex, text(args, 1));
@@ -61,7 +61,7 @@ fn find_all(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     Ok(if found.is_empty() { Value::NilOf(Type::STRINGS) } else { Value::texts(found) })
 }
 
-/// `regexReplaceAll expression text replacement`
+/// Replaces every match of an expression: `regexReplaceAll expression text replacement`.
 fn replace_all(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     let regex = expression(scope, args, 0)?;
     written(scope, |out| {
@@ -79,8 +79,8 @@ fn replace_all_literal(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     })
 }
 
-/// `regexSplit expression text count`, as Go's `Split`: an empty match at the very beginning does
-/// not split.
+/// Splits a text at the matches of an expression, as Go's `Split` does: `regexSplit expression text count`. An empty
+/// match at the very beginning does not split.
 fn split(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     let regex = expression(scope, args, 0)?;
     let (whole, limit) = (text(args, 1), limit(args));

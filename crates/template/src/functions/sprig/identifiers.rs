@@ -19,7 +19,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
         .returns(Type::String),
 ];
 
-/// What stands between words.
+/// Returns whether a character stands between words.
 fn is_connector(rune: char) -> bool {
     rune == '-' || rune == '_' || is_space(rune)
 }
@@ -28,7 +28,7 @@ fn is_upper(rune: char) -> bool {
     rune.general_category() == GeneralCategory::UppercaseLetter
 }
 
-/// A letter of a script that has words of letters: not a Chinese character.
+/// Returns whether a character is a letter of a script that has words of letters. A Chinese character is not.
 fn is_alphabetic(rune: char) -> bool {
     let ideograph =
         matches!(rune, '\u{3400}'..='\u{4d85}' | '\u{4e00}'..='\u{9fcc}' | '\u{20000}'..='\u{2b81d}');
@@ -39,8 +39,9 @@ fn push(out: &mut Buffer, rune: char) {
     out.push(rune.encode_utf8(&mut [0; 4]).as_bytes());
 }
 
-/// Every word begins with a capital and what connects them is gone, but for what stands before the
-/// first, behind the last, and the rest of several in a row.
+/// Writes a name with a capital at the beginning of every word, and without the connector before the word. The
+/// connectors before the first word and behind the last stay. If several connectors stand between two words, only the
+/// last is left out.
 fn camel_case(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     written(scope, |out| {
         let mut runes = rune::runes(text(args, 0)).map(|(_, rune, _)| rune);
@@ -94,8 +95,8 @@ fn kind_of(rune: char) -> KeyKind {
     }
 }
 
-/// The next character of `text` and where it ends. Bytes that are none belong to it; at the end
-/// they count as what came before.
+/// Returns the next character of `text` and where it ends. Bytes that are no character belong to the next one. At the
+/// end of the text, they count as `before`, the character that came before them.
 fn next_rune(text: &[u8], before: char) -> (char, usize) {
     let mut size = 0;
     while size < text.len() {
@@ -116,7 +117,7 @@ struct Piece<'t> {
 }
 
 impl<'t> Piece<'t> {
-    /// The first of `text`.
+    /// Returns the first piece of `text`.
     fn of(text: &'t [u8]) -> Self {
         let (rune, size) = next_rune(text, rune::REPLACEMENT);
         if rune == rune::REPLACEMENT {
@@ -146,7 +147,8 @@ impl<'t> Piece<'t> {
         Self { kind, word, rest }
     }
 
-    /// Where a run of characters that `belongs` ends, the last one's length, and what comes then.
+    /// Returns three things about a run of characters that `belongs` accepts: where it ends, the length of its last
+    /// character, and the character that follows.
     fn end(
         text: &[u8],
         mut rune: char,
@@ -166,7 +168,8 @@ impl<'t> Piece<'t> {
         (end, last, None)
     }
 
-    /// `Status`, or `HTTP` of `HTTPStatus`, whose `S` begins the next.
+    /// Returns where a piece that begins with a capital ends: behind `Status`, or behind `HTTP` in `HTTPStatus`, where
+    /// the `S` begins the next piece.
     fn end_of_upper(text: &[u8], rune: char, size: usize) -> usize {
         let (capitals, last, next) = Self::end(text, rune, size, is_upper);
         if capitals == size {
@@ -179,7 +182,7 @@ impl<'t> Piece<'t> {
     }
 }
 
-/// The words in lower case, with `connector` where one begins.
+/// Writes the words of a name in lower case, with `connector` where a word begins.
 fn separated(scope: &mut Scope<'_, '_>, args: &[Value], connector: char) -> Answer {
     written(scope, |out| {
         let mut piece = Piece::of(text(args, 0));
@@ -207,7 +210,7 @@ fn separated(scope: &mut Scope<'_, '_>, args: &[Value], connector: char) -> Answ
     })
 }
 
-/// Letters and digits behind a number belong to it (`20x`).
+/// Writes the letters and digits behind a number, which belong to it (`20x`). Returns the piece behind them.
 fn behind_number<'t>(out: &mut Buffer, mut piece: Piece<'t>, connector: char) -> Piece<'t> {
     while matches!(piece.kind, KeyKind::Alphabet | KeyKind::Number) {
         lower(out, &piece, connector);
@@ -219,8 +222,9 @@ fn behind_number<'t>(out: &mut Buffer, mut piece: Piece<'t>, connector: char) ->
     piece
 }
 
-/// A number within a name belongs to the word before it (`Bld4Floor`), or, with small letters
-/// behind it, is a word of its own with them (`HTTP2xx`).
+/// Writes a number within a name, and returns the piece that is next. The number belongs to the word before it
+/// (`Bld4Floor`). With small letters behind it, the number is a word of its own, together with these letters
+/// (`HTTP2xx`).
 fn number_in_name<'t>(out: &mut Buffer, number: Piece<'t>, connector: char) -> Piece<'t> {
     let piece = Piece::of(number.rest);
     if piece.kind == KeyKind::Alphabet {
@@ -235,7 +239,8 @@ fn number_in_name<'t>(out: &mut Buffer, number: Piece<'t>, connector: char) -> P
     piece
 }
 
-/// Only capitals and connectors change: the rest stays as it is, byte for byte.
+/// Writes a piece in lower case, with `connector` for its connectors. Only capitals and connectors change. The rest
+/// stays as it is, byte for byte.
 fn lower(out: &mut Buffer, piece: &Piece<'_>, connector: char) {
     if !matches!(piece.kind, KeyKind::Upper | KeyKind::Connector) {
         return out.push(piece.word);

@@ -71,7 +71,7 @@ fn prepend(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     Ok(Value::list([any(args, 1)].into_iter().chain(items).cloned()))
 }
 
-/// `chunk size list`
+/// Splits a list into lists of `size` elements: `chunk size list`.
 fn chunk(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     let items = list_of(any(args, 1), "chunk")?;
     let Ok(size @ 1..) = usize::try_from(int(args, 0)) else {
@@ -132,7 +132,7 @@ fn is_among(scope: &mut Scope<'_, '_>, items: &[Value], value: &Value) -> Result
     items.iter().try_fold(false, |found, item| Ok(found || deep_equal(scope, value, item)?))
 }
 
-/// `has value list`
+/// Returns whether a list has a value: `has value list`.
 fn has(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     match any(args, 1) {
         Value::Nil => Ok(Value::Bool(false)),
@@ -150,7 +150,7 @@ fn uniq(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     Ok(Value::list(unique))
 }
 
-/// `without list value…`
+/// Returns a list without the given values: `without list value…`.
 fn without(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     let mut kept = Vec::new();
     for item in list_of(any(args, 0), "without")? {
@@ -161,7 +161,7 @@ fn without(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     Ok(Value::list(kept))
 }
 
-/// `slice list [from [to]]`
+/// Returns a part of a list: `slice list [from [to]]`.
 fn slice(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     let items = list_of(any(args, 0), "slice")?;
     if items.is_empty() {
@@ -195,7 +195,7 @@ fn sort_alpha(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     Ok(Value::texts(texts))
 }
 
-/// `join separator list`
+/// Joins the elements of a list as texts: `join separator list`.
 fn join(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     let texts = texts_of(scope, any(args, 1))?;
     written(scope, |out| {

@@ -30,7 +30,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function::new("sprig_values", &[Type::MAP], values).returns(Type::LIST),
 ];
 
-/// The text at `index` as a key.
+/// Returns the text at `index` as a key.
 fn key(args: &[Value], index: usize) -> Key {
     Key::Text(secret(args, index))
 }
@@ -39,7 +39,7 @@ fn entries(map: Option<&Map>) -> Vec<(Key, Value)> {
     map.map(Map::entries).unwrap_or_default()
 }
 
-/// `dict key value…`: a last key without a value has the empty text.
+/// Makes a map of keys and values: `dict key value…`. A last key without a value has the empty text.
 fn dict(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     let mut made = BTreeMap::new();
     for pair in args.chunks(2) {
@@ -49,7 +49,7 @@ fn dict(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     Ok(Value::Map(Map::with(Type::String, ANY, made)))
 }
 
-/// The empty text where there is no such key.
+/// Returns the value under a key; the empty text if the map has no such key.
 fn get(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     Ok(map(args, 0).and_then(|map| map.get(&key(args, 1))).unwrap_or_else(|| Value::text("")))
 }
@@ -85,12 +85,12 @@ fn values(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     Ok(Value::list(entries(map(args, 0)).into_iter().map(|(_, value)| value)))
 }
 
-/// `pick map key…`
+/// Returns a map with the given keys only: `pick map key…`.
 fn pick(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     filtered(args, true)
 }
 
-/// `omit map key…`
+/// Returns a map without the given keys: `omit map key…`.
 fn omit(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     filtered(args, false)
 }
@@ -101,7 +101,7 @@ fn filtered(args: &[Value], named: bool) -> Answer {
     Ok(Value::Map(Map::with(Type::String, ANY, kept.collect())))
 }
 
-/// `pluck key map…`: the values under the key, of the maps that have it.
+/// Returns the values under the key, of the maps that have it: `pluck key map…`.
 fn pluck(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     let found = (1..args.len()).filter_map(|index| map(args, index)?.get(&key(args, 0)));
     Ok(Value::list(found))
@@ -128,7 +128,7 @@ fn merged(scope: &mut Scope<'_, '_>, args: &[Value], how: Merge) -> Answer {
     Ok(Value::Map(into))
 }
 
-/// `dig key… fallback map`: what stands under the keys one below another.
+/// Returns what stands under the keys, one below another: `dig key… fallback map`.
 fn dig(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     let [path @ .., fallback, dict] = args else { return fail("dig needs at least three arguments") };
     if path.is_empty() {

@@ -21,7 +21,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function::new("sprig_osIsAbs", TEXT, is_abs).returns(Type::Bool),
 ];
 
-/// The shortest path that means the same.
+/// Returns the shortest path that means the same.
 fn clean(path: &[u8]) -> Vec<u8> {
     let rooted = path.starts_with(b"/");
     let mut names: Vec<&[u8]> = Vec::new();

@@ -44,7 +44,7 @@ fn below(scope: &mut Scope<'_, '_>, bound: u64) -> u64 {
     }
 }
 
-/// So many of the bytes that `allowed` names; none where the count is negative.
+/// Returns a random text of the bytes that `allowed` names. The argument says how many; a negative count makes none.
 fn from(scope: &mut Scope<'_, '_>, args: &[Value], allowed: fn(&u8) -> bool) -> Answer {
     let count = usize::try_from(int(args, 0)).unwrap_or(0);
     scope.spend(count.saturating_mul(8))?;
@@ -57,7 +57,7 @@ fn below_len(scope: &mut Scope<'_, '_>, len: usize) -> usize {
     usize::try_from(below(scope, len as u64)).unwrap_or_default()
 }
 
-/// So many bytes in base64.
+/// Returns random bytes in base64. The argument says how many.
 fn bytes(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     let Ok(count) = usize::try_from(int(args, 0)) else { return fail("randBytes: negative count") };
     scope.spend(count)?;
@@ -66,7 +66,7 @@ fn bytes(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     Ok(Value::text(STANDARD.encode(&*bytes)))
 }
 
-/// `randInt from to`: without `to` itself.
+/// Returns a random number from `from` to before `to`: `randInt from to`.
 fn number(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     let (from, to) = (int(args, 0), int(args, 1));
     if to <= from {

@@ -77,7 +77,7 @@ fn min(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     Ok(Value::int64(args.iter().map(int_of).min().unwrap_or_default()))
 }
 
-/// As Go's `math.Max` and `math.Min`: what is no number wins over all but the `farthest`.
+/// Chooses a number as Go's `math.Max` and `math.Min` do. A value that is no number wins over all but the `farthest`.
 fn chosen(args: &[Value], farthest: f64, choose: fn(f64, f64) -> f64) -> Answer {
     let of_two = |a: f64, b: f64| match (a, b) {
         (a, b) if a.total_cmp(&farthest).is_eq() || b.total_cmp(&farthest).is_eq() => farthest,
@@ -96,7 +96,8 @@ fn min_float(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     chosen(args, f64::NEG_INFINITY, f64::min)
 }
 
-/// `round number places [from]`: up where the rest is at least `from`, a half unless given.
+/// Rounds a number: `round number places [from]`. It is rounded up if the rest is at least `from`, which is a half
+/// unless given.
 fn round(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     let from = if args.len() > 2 { float_of(any(args, 2)) } else { 0.5 };
     let scale = 10_f64.powf(float_of(any(args, 1)));
@@ -105,7 +106,8 @@ fn round(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     Ok(Value::Float(rounded / scale))
 }
 
-/// A number that does not fit becomes the nearest that does, what is none 0.
+/// Parses a whole number. A number that does not fit becomes the nearest number that does. A text that is no number
+/// becomes 0.
 fn atoi(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     let text = text(args, 0);
     let digits = text.strip_prefix(b"-").or_else(|| text.strip_prefix(b"+")).unwrap_or(text);
@@ -117,14 +119,14 @@ fn atoi(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     Ok(Value::int(parsed.unwrap_or(farthest)))
 }
 
-/// `toDecimal`: an octal number.
+/// Parses an octal number, for `toDecimal`.
 fn from_octal(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     let shown = printed(scope, any(args, 0))?;
     let number = shown.expose_str().and_then(|text| i64::from_str_radix(text, 8).ok());
     Ok(Value::int64(number.unwrap_or_default()))
 }
 
-/// The numbers from `start` up or down to but not including `stop`.
+/// Returns the numbers from `start`, up or down to but not including `stop`.
 fn numbers(scope: &mut Scope<'_, '_>, start: i64, stop: i64, step: i64) -> Result<Vec<i64>, FunctionError> {
     if step == 0 || (stop < start) != (step < 0) {
         return Ok(Vec::new());
@@ -144,12 +146,12 @@ fn until(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     numbers(scope, 0, stop, if stop < 0 { -1 } else { 1 }).map(list)
 }
 
-/// `untilStep start stop step`
+/// Returns a list of the numbers from `start`, up or down to but not including `stop`: `untilStep start stop step`.
 fn until_step(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     numbers(scope, int(args, 0), int(args, 1), int(args, 2)).map(list)
 }
 
-/// `seq [start [step]] end`: the numbers with spaces between, the end included.
+/// Returns the numbers up to and including `end`, with spaces between them: `seq [start [step]] end`.
 fn seq(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     let (start, step, end) = match args.len() {
         1 => (1, None, int(args, 0)),

@@ -71,7 +71,8 @@ struct Version {
 }
 
 impl Version {
-    /// `v1.2.3-beta.1+build`, of which minor, patch and all behind them may be missing.
+    /// Parses a version such as `v1.2.3-beta.1+build`. The minor number, the patch number and all that is behind them
+    /// may be missing.
     fn parse(text: &str) -> Option<Self> {
         let bare = text.strip_prefix('v').unwrap_or(text);
         let (bare, metadata) = split_off(bare, '+');
@@ -108,7 +109,7 @@ impl Version {
     }
 }
 
-/// `text` up to the first `sign`, and what is behind it where there is one.
+/// Returns `text` up to the first `sign`, and the text behind the sign if there is one.
 fn split_off(text: &str, sign: char) -> (&str, Option<&str>) {
     match text.split_once(sign) {
         Some((before, behind)) => (before, Some(behind)),
@@ -124,8 +125,8 @@ fn is_dotted(text: &str) -> bool {
     text.split('.').all(word)
 }
 
-/// Part by part: numbers by their value and before words, words by their letters, and what is
-/// there after what is not.
+/// Compares two pre-releases part by part. Numbers are compared by their value and come before words. Words are
+/// compared by their letters. A part that is missing comes before a part that is there.
 fn compare_pre(one: &str, other: &str) -> Ordering {
     let (mut ones, mut others) = (one.split('.'), other.split('.'));
     loop {

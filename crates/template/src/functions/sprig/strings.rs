@@ -45,7 +45,7 @@ fn to_string(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     text_of(scope, any(args, 0)).map(Value::Text)
 }
 
-/// What is not nil, between spaces.
+/// Joins the arguments that are not nil, with spaces between them.
 fn cat(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     spaced(scope, args, |scope, arg| Ok(Zeroizing::new(printed(scope, arg)?.expose().to_vec())))
 }
@@ -60,7 +60,7 @@ fn double_quoted(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     })
 }
 
-/// Nothing is escaped.
+/// Puts each argument that is not nil in single quotes, with spaces between them. Nothing is escaped.
 fn single_quoted(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     spaced(scope, args, |scope, arg| {
         let text = printed(scope, arg)?;
@@ -74,7 +74,7 @@ fn single_quoted(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
 
 type Part = Result<Zeroizing<Vec<u8>>, crate::function::FunctionError>;
 
-/// What `show` makes of each argument that is not nil, with spaces between.
+/// Joins what `show` makes of each argument that is not nil, with spaces between.
 fn spaced(
     scope: &mut Scope<'_, '_>,
     args: &[Value],
@@ -93,7 +93,7 @@ fn spaced(
     })
 }
 
-/// `contains part text`
+/// Returns whether a text has a part: `contains part text`.
 fn contains(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     Ok(Value::Bool(find(text(args, 1), text(args, 0)).is_some()))
 }
@@ -114,7 +114,7 @@ fn nindent(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     indented(scope, args, b"\n")
 }
 
-/// Every line moved right, empty ones too.
+/// Writes `before`, and then the text with every line moved to the right. Empty lines are moved, too.
 fn indented(scope: &mut Scope<'_, '_>, args: &[Value], before: &[u8]) -> Answer {
     let Ok(spaces) = usize::try_from(int(args, 0)) else { return fail("indent: negative count") };
     written(scope, |out| {
@@ -130,7 +130,7 @@ fn indented(scope: &mut Scope<'_, '_>, args: &[Value], before: &[u8]) -> Answer 
     })
 }
 
-/// `repeat count text`
+/// Repeats a text: `repeat count text`.
 fn repeat(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     let Ok(count) = usize::try_from(int(args, 0)) else { return fail("repeat: negative count") };
     let text = text(args, 1);
@@ -138,7 +138,7 @@ fn repeat(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     Ok(Value::text(text.repeat(count)))
 }
 
-/// `replace old new text`
+/// Replaces every occurrence of a text: `replace old new text`.
 fn replace(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     written(scope, |out| {
         replace_in(text(args, 2), text(args, 0), text(args, 1), out);
@@ -150,13 +150,13 @@ fn split(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     counted_parts(scope, text(args, 1), text(args, 0), None).map(numbered)
 }
 
-/// `splitn separator count text`: at most so many parts; a negative count is no limit.
+/// Splits a text into at most `count` parts: `splitn separator count text`. A negative count is no limit.
 fn split_n(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     let limit = usize::try_from(int(args, 1)).ok();
     counted_parts(scope, text(args, 2), text(args, 0), limit).map(numbered)
 }
 
-/// The parts as `_0`, `_1` and so on.
+/// Makes a map of the parts, under the keys `_0`, `_1` and so on.
 fn numbered(parts: Vec<&[u8]>) -> Value {
     let entry = |(index, part): (usize, &[u8])| {
         (Key::Text(format!("_{index}").into_bytes().into()), Value::text(part.to_vec()))
@@ -165,13 +165,14 @@ fn numbered(parts: Vec<&[u8]>) -> Value {
     Value::Map(Map::with(TEXT, TEXT, entries))
 }
 
-/// `splitList separator text`
+/// Splits a text into a list: `splitList separator text`.
 fn split_list(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     let parts = counted_parts(scope, text(args, 1), text(args, 0), None)?;
     Ok(Value::texts(parts.into_iter().map(<[u8]>::to_vec)))
 }
 
-/// `substr from to text`: a negative start is the text's own, an end that is not in it its end.
+/// Returns the bytes of a text from one place to before another: `substr from to text`. A negative start stands for the
+/// start of the text. An end that is not in the text stands for its end. The two together are an error.
 fn substr(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     let text = text(args, 2);
     let (from, to) = (usize::try_from(int(args, 0)), usize::try_from(int(args, 1)));
@@ -184,7 +185,7 @@ fn substr(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     part.map_or_else(|| fail("substr: bounds out of range"), answer)
 }
 
-/// `trunc count text`: the first so many bytes, or the last where the count is negative.
+/// Returns the first `count` bytes of a text, or the last ones if the count is negative: `trunc count text`.
 fn trunc(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     let (count, text) = (int(args, 0), text(args, 1));
     let size = usize::try_from(count.unsigned_abs()).unwrap_or(usize::MAX);
@@ -198,7 +199,7 @@ fn trim(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     answer(trim_space(text(args, 0)))
 }
 
-/// `trimAll set text`
+/// Removes the characters of a set from both ends of a text: `trimAll set text`.
 fn trim_all(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     answer(trim_set(text(args, 1), text(args, 0)))
 }

@@ -35,7 +35,7 @@ pub(super) struct Url {
 }
 
 impl Url {
-    /// Go's `url.Parse`; `None` where it fails.
+    /// Parses an address as Go's `url.Parse` does; `None` if that fails.
     pub(super) fn parse(text: &[u8]) -> Option<Self> {
         if text.iter().any(u8::is_ascii_control) {
             return None;
@@ -80,7 +80,7 @@ impl Url {
         Some(())
     }
 
-    /// The host without port and brackets.
+    /// Returns the host without its port and its brackets.
     pub(super) fn hostname(&self) -> &[u8] {
         let colon = self.host.iter().rposition(|&byte| byte == b':');
         let host = match colon.filter(|&at| is_port(&self.host[at..])) {
@@ -90,7 +90,7 @@ impl Url {
         host.strip_prefix(b"[").and_then(|host| host.strip_suffix(b"]")).unwrap_or(host)
     }
 
-    /// Go's `URL.String`.
+    /// Writes the address as Go's `URL.String` does.
     pub(super) fn write(&self, out: &mut Vec<u8>) {
         if !self.scheme.is_empty() {
             out.extend_from_slice(&self.scheme);
@@ -137,7 +137,7 @@ impl Url {
 }
 
 impl User {
-    /// Name and password with a colon between; `None` where there are other signs than such may have.
+    /// Parses a name and a password with a colon between them; `None` if the text has a sign that they may not have.
     fn parse(text: &[u8]) -> Option<Self> {
         let valid = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._:~!$&'()*+,;=%@".contains(byte);
         if !text.iter().all(valid) {
@@ -151,7 +151,7 @@ impl User {
         })
     }
 
-    /// As it stands in an address.
+    /// Writes the name and the password as they stand in an address.
     pub(super) fn write(&self, out: &mut Vec<u8>) {
         escape(&self.name, UrlPart::User, out);
         if let Some(password) = &self.password {
@@ -161,7 +161,8 @@ impl User {
     }
 }
 
-/// What is before the first `separator` and behind it; all and nothing where there is none.
+/// Returns what is before the first `separator` and what is behind it. Without a separator, these are the whole text
+/// and nothing.
 fn cut(text: &[u8], separator: u8) -> (&[u8], &[u8]) {
     match text.iter().position(|&byte| byte == separator) {
         Some(at) => (&text[..at], &text[at + 1..]),
@@ -169,7 +170,7 @@ fn cut(text: &[u8], separator: u8) -> (&[u8], &[u8]) {
     }
 }
 
-/// The scheme, which may be empty, and the rest; `None` of a text that begins with a colon.
+/// Returns the scheme, which may be empty, and the rest; `None` for a text that begins with a colon.
 fn scheme(text: &[u8]) -> Option<(&[u8], &[u8])> {
     for (at, &byte) in text.iter().enumerate() {
         match byte {
@@ -183,7 +184,7 @@ fn scheme(text: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((b"", text))
 }
 
-/// Nothing, or a colon and digits, of which there may be none.
+/// Returns whether `text` is empty, or a colon and digits. There may be no digits behind the colon.
 fn is_port(text: &[u8]) -> bool {
     text.is_empty() || text.starts_with(b":") && text[1..].iter().all(u8::is_ascii_digit)
 }

@@ -32,7 +32,7 @@ fn url_parse(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     ]))
 }
 
-/// The text under `key`, the empty one where there is none.
+/// Returns the text under `key`; the empty text if there is none.
 fn part(map: Option<&Map>, key: &str) -> Result<Vec<u8>, FunctionError> {
     match map.and_then(|map| map.get(&Key::Text(key.into()))) {
         None => Ok(Vec::new()),
@@ -41,7 +41,8 @@ fn part(map: Option<&Map>, key: &str) -> Result<Vec<u8>, FunctionError> {
     }
 }
 
-/// Sprig takes the user out of an address made for it: what ends one there (`/`, `?`, `#`) leaves none.
+/// Parses the user of an address. Like Sprig, this function takes the user out of an address that is made for it. A
+/// sign that ends the user there (`/`, `?`, `#`) leaves no user.
 fn user(info: &[u8]) -> Result<Option<User>, FunctionError> {
     if info.is_empty() {
         return Ok(None);

@@ -48,7 +48,7 @@ fn title(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     written_by(scope, |out| cases::title_letters(text(args, 0), out))
 }
 
-/// The first letter of every word in lower case.
+/// Writes the first letter of every word in lower case.
 fn untitle(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     written_by(scope, |out| {
         let mut first = true;
@@ -60,7 +60,7 @@ fn untitle(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     })
 }
 
-/// Upper case becomes lower, lower becomes upper, and title at the beginning of a word.
+/// Swaps the cases. Upper case becomes lower. Lower case becomes upper, or title case at the beginning of a word.
 fn swap_case(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     written_by(scope, |out| {
         let mut first = true;
@@ -80,7 +80,7 @@ fn swap_case(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     })
 }
 
-/// Sprig goes byte by byte here, so that what is not ASCII comes out as Latin 1.
+/// Removes the white space byte by byte, as Sprig does. What is not ASCII comes out as Latin 1.
 fn no_space(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     let bytes = text(args, 0);
     if !bytes.iter().any(|&byte| is_space(char::from(byte))) {
@@ -95,7 +95,7 @@ fn no_space(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     })
 }
 
-/// Byte by byte, as [`no_space`].
+/// Returns the first letter of every word. The function goes byte by byte, as [`no_space`] does.
 fn initials(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     written_by(scope, |out| {
         let mut first = true;
@@ -109,12 +109,12 @@ fn initials(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     })
 }
 
-/// `plural one many count`
+/// Returns `one` if the count is 1, and `many` otherwise: `plural one many count`.
 fn plural(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     Ok(Value::Text(secret(args, if int(args, 2) == 1 { 0 } else { 1 })))
 }
 
-/// `abbrev width text`
+/// Abbreviates a text at its end: `abbrev width text`.
 fn abbrev(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     match usize::try_from(int(args, 0)) {
         Ok(width @ 4..) => written_by(scope, |out| abbreviate(text(args, 1), 0, width, out)),
@@ -122,7 +122,7 @@ fn abbrev(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     }
 }
 
-/// `abbrevboth left width text`
+/// Abbreviates a text at both ends: `abbrevboth left width text`.
 fn abbrev_both(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     let (left, width) = (int(args, 0), int(args, 1));
     if width < 4 || left > 0 && width < 7 {
@@ -132,8 +132,8 @@ fn abbrev_both(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     written_by(scope, |out| abbreviate(text(args, 2), left, width, out))
 }
 
-/// At most `width` bytes of `text` from `left` on, with dots for what is left out; `width` is at least
-/// 4, and 7 where there is a `left`.
+/// Writes at most `width` bytes of `text` from `left` on, with dots for what is left out. `width` is at least 4, and at
+/// least 7 with a `left`.
 fn abbreviate(text: &[u8], left: usize, width: usize, out: &mut Buffer) {
     if text.len() <= width {
         return out.push(text);

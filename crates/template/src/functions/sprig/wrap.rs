@@ -27,8 +27,8 @@ fn width(args: &[Value]) -> usize {
     usize::try_from(int(args, 0)).unwrap_or(0).max(1)
 }
 
-/// Lines of `width` bytes with `end` between them, cut at a space, which goes with others behind it.
-/// A longer word is cut where `cut_words`, and left as it is otherwise.
+/// Writes lines of at most `width` bytes with `end` between them. A line is cut at a space, which is left out with the
+/// spaces behind it. A longer word is cut if `cut_words` is true, and left as it is otherwise.
 fn lines(text: &[u8], width: usize, end: &[u8], cut_words: bool, out: &mut Buffer) {
     let mut rest = text;
     while rest.len() > width && !out.is_full() {

@@ -48,8 +48,8 @@ impl Civil {
     }
 }
 
-/// Year, month and day of a day since 1970-01-01. Years begin in March here, so that the odd day
-/// is their last.
+/// Returns the year, month and day of a day that is counted from 1970-01-01. Years begin in March here, so that the
+/// leap day is their last.
 fn date(days: i64) -> (i64, usize, i64) {
     let days = days + EPOCH;
     let day_of_cycle = days.rem_euclid(CYCLE);
@@ -63,7 +63,7 @@ fn date(days: i64) -> (i64, usize, i64) {
     (year, usize::try_from(month).unwrap_or(1), day)
 }
 
-/// The day since 1970-01-01 that a date is.
+/// Returns the day of a date, counted from 1970-01-01.
 pub(super) fn day_number(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let year_of_cycle = year.rem_euclid(400);
@@ -73,7 +73,7 @@ pub(super) fn day_number(year: i64, month: i64, day: i64) -> i64 {
     year.div_euclid(400) * CYCLE + day_of_cycle - EPOCH
 }
 
-/// How many days a month has.
+/// Returns how many days a month has.
 pub(super) const fn days_in(year: i64, month: i64) -> i64 {
     match month {
         2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,

@@ -63,7 +63,7 @@ fn scaled(number: &str, scale: u64) -> Option<u64> {
 }
 
 impl Duration {
-    /// To the nearest second, halves away from zero.
+    /// Rounds to the nearest second. Halves are rounded away from zero.
     pub(in crate::functions) const fn rounded_to_seconds(self) -> Self {
         let rest = self.0 % 1_000_000_000;
         let whole = self.0 - rest;

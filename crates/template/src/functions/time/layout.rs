@@ -61,7 +61,7 @@ pub(super) fn next(layout: &[u8]) -> (&[u8], Option<Item>, &[u8]) {
     (layout, None, &[])
 }
 
-/// The element that `rest` begins with: bytes to leave before it, itself, its length.
+/// Returns the element that `rest` begins with: how many bytes to leave before it, the element, and its length.
 fn item_at(rest: &[u8]) -> Option<(usize, Item, usize)> {
     let fixed = |text: &[u8]| rest.starts_with(text);
     let item = match rest[0] {
@@ -128,7 +128,7 @@ fn fraction_at(rest: &[u8]) -> Option<(Item, usize)> {
     Some((Item::Fraction { separator: rest[0], digits, trimmed: digit == b'9' }, 1 + digits))
 }
 
-/// `time` by `layout`.
+/// Formats `time` by `layout`.
 pub(super) fn format(time: &Time, layout: &[u8]) -> Vec<u8> {
     let civil = Civil::of(time);
     let mut out = Vec::with_capacity(layout.len() + 16);

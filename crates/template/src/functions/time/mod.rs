@@ -60,17 +60,17 @@ impl From<WallTime> for Time {
 }
 
 impl Time {
-    /// The second `seconds` after 1970, in UTC.
+    /// Returns the instant `seconds` after the beginning of 1970, in UTC.
     pub(super) const fn unix(seconds: i64) -> Self {
         Self { seconds, nanoseconds: 0, zone: Zone::Utc }
     }
 
-    /// The same instant seen from another zone.
+    /// Returns the same instant seen from another zone.
     pub(super) fn seen_from(self, zone: Zone) -> Self {
         Self { zone, ..self }
     }
 
-    /// The instant `duration` later; it stops at the ends of time.
+    /// Returns the instant `duration` later. The result stops at the ends of time.
     pub(super) fn plus(self, duration: Duration) -> Self {
         let nanoseconds =
             i128::from(self.seconds) * 1_000_000_000 + i128::from(self.nanoseconds) + i128::from(duration.0);
@@ -83,7 +83,7 @@ impl Time {
         }
     }
 
-    /// How long after `earlier` this is.
+    /// Returns how long after `earlier` this instant is.
     pub(super) fn since(&self, earlier: &Self) -> Duration {
         let seconds = i128::from(self.seconds) - i128::from(earlier.seconds);
         let nanoseconds =
@@ -96,7 +96,7 @@ impl Time {
         layout::format(self, layout)
     }
 
-    /// As JSON and YAML have it.
+    /// Formats the time as JSON and YAML have it.
     pub(super) fn rfc3339_nano(&self) -> String {
         String::from_utf8(self.format(RFC3339_NANO.as_bytes())).unwrap_or_default()
     }
@@ -156,7 +156,7 @@ static METHODS: &[Function] = &[
         .returns(Type::INT),
 ];
 
-/// A month or a day of the week.
+/// Makes a value of a month or a day of the week.
 fn word(of: IntType, number: usize) -> Value {
     Value::Int(of, i64::try_from(number).unwrap_or_default())
 }
@@ -183,12 +183,12 @@ impl Object for Time {
     }
 }
 
-/// A time as a value.
+/// Makes a value of a time.
 pub(super) fn value(time: Time) -> Value {
     Value::Object(Rc::new(time))
 }
 
-/// The time that a value is, where it is one.
+/// Returns the time of a value that is one.
 pub(super) fn time_of(value: &Value) -> Option<Time> {
     match value {
         Value::Object(object) => object.as_any().downcast_ref::<Time>().cloned(),
@@ -204,8 +204,8 @@ fn of(args: &[Value], answer: impl Fn(Time) -> Value) -> Answer {
     Ok(receiver(args).map_or(Value::Nil, answer))
 }
 
-/// `timestamp [layout]`: now in UTC by RFC 3339, in seconds where the layout is `unix`, or by a
-/// layout.
+/// Returns the current time in UTC: `timestamp [layout]`. Without a layout, the format is RFC 3339. The layout `unix`
+/// stands for the seconds since 1970.
 fn timestamp(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     let now = Time::from(scope.host().now());
     match args {

@@ -24,7 +24,7 @@ struct Parts<'t> {
     zone: &'t str,
 }
 
-/// The time that `text` is by `layout`. Without a zone in it the clock is that of `local`, which also says
+/// Parses `text` by `layout`. If the text has no zone, the time is that of a clock in `local`. `local` also decides
 /// what abbreviations mean.
 pub(in crate::functions) fn parse(layout: &str, text: &[u8], local: &Zone) -> Option<Time> {
     let mut parts = Parts {
@@ -52,7 +52,7 @@ pub(in crate::functions) fn parse(layout: &str, text: &[u8], local: &Zone) -> Op
     if text.is_empty() { parts.time(local) } else { None }
 }
 
-/// `text` without `prefix`, where a run of spaces matches a run of spaces.
+/// Returns `text` without `prefix`; `None` if the text does not begin with it. A run of spaces matches a run of spaces.
 fn skip<'a>(mut text: &'a [u8], mut prefix: &[u8]) -> Option<&'a [u8]> {
     while let Some(&first) = prefix.first() {
         if first == b' ' {
@@ -69,7 +69,7 @@ fn skip<'a>(mut text: &'a [u8], mut prefix: &[u8]) -> Option<&'a [u8]> {
     Some(text)
 }
 
-/// A number of one or two digits, of two where `fixed`.
+/// Reads a number of one or two digits. If `fixed` is true, there must be two.
 fn two(text: &[u8], fixed: bool) -> Option<(i64, &[u8])> {
     let digits = text.iter().take(2).take_while(|byte| byte.is_ascii_digit()).count();
     if digits == 0 || fixed && digits < 2 { None } else { number(text, digits) }
@@ -203,7 +203,7 @@ impl<'t> Parts<'t> {
         self.nanoseconds(text, digits.min(9)).map(|_| &text[1 + digits..])
     }
 
-    /// Seconds may have a fraction that the layout does not speak of.
+    /// Reads a fraction of a second that the layout does not mention, if the text has one.
     fn unannounced_fraction(&mut self, text: &'t [u8], layout: &[u8]) -> Option<&'t [u8]> {
         let announced = matches!(next(layout), (b"", Some(Item::Fraction { .. }), _));
         let starts = matches!(text, [b'.' | b',', digit, ..] if digit.is_ascii_digit());
@@ -239,7 +239,7 @@ impl<'t> Parts<'t> {
         Some(self.at(number, local))
     }
 
-    /// A zone by its abbreviation.
+    /// Reads a zone by its abbreviation.
     fn zone(&mut self, text: &'t [u8]) -> Option<&'t [u8]> {
         if let Some(rest) = text.strip_prefix(b"UTC") {
             self.utc = true;
@@ -250,7 +250,7 @@ impl<'t> Parts<'t> {
         Some(rest)
     }
 
-    /// The instant at which clocks show what was read, and from where it is seen: Go's rules.
+    /// Returns the instant at which clocks show what was read, in the zone that it is seen from, by Go's rules.
     fn at(&self, day: i64, local: &Zone) -> Time {
         let shown = day * 86_400 + self.hour * 3600 + self.minute * 60 + self.second;
         let fixed = |offset| Zone::Fixed { offset, name: self.zone.into() };
@@ -274,8 +274,8 @@ impl<'t> Parts<'t> {
     }
 }
 
-/// How long the abbreviation of a zone is that `text` begins with: three capitals, or four or five
-/// that end in T, and what else there is: `WITA`, `ChST`, `MeST`, `GMT+3`, `+03`.
+/// Returns the length of the abbreviation of a zone at the beginning of `text`. An abbreviation is three capitals, or
+/// four or five capitals that end in `T`. Others are `WITA`, `ChST`, `MeST`, `GMT+3` and `+03`.
 fn abbreviation(text: &[u8]) -> Option<usize> {
     let capitals = text.iter().take(6).take_while(|byte| byte.is_ascii_uppercase()).count();
     match (text.get(..3)?, capitals) {
@@ -289,7 +289,7 @@ fn abbreviation(text: &[u8]) -> Option<usize> {
     }
 }
 
-/// How long `+3` or `-11` is at the beginning of `text`: hours up to 23.
+/// Returns the length of signed hours such as `+3` or `-11` at the beginning of `text`. The hours go up to 23.
 fn signed_hours(text: &[u8]) -> Option<usize> {
     let digits = text.strip_prefix(b"+").or_else(|| text.strip_prefix(b"-"))?;
     let count = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();

@@ -29,8 +29,8 @@ pub(in crate::functions) enum Zone {
 struct Places(HashMap<String, Option<Zone>>);
 
 impl Zone {
-    /// The zone called `name`: `UTC` and the empty name, `Local` for the machine's own, or a place
-    /// such as `Europe/Berlin`; `None` where the machine has no table for it.
+    /// Returns the zone called `name`: `UTC` and the empty name, `Local` for the machine's own, or a place such as
+    /// `Europe/Berlin`; `None` if the machine has no table for it.
     pub(in crate::functions) fn named(scope: &mut Scope<'_, '_>, name: &str) -> Option<Self> {
         if matches!(name, "" | "UTC") {
             return Some(Self::Utc);
@@ -44,17 +44,17 @@ impl Zone {
         zone
     }
 
-    /// The machine's own zone: UTC where it says nothing.
+    /// Returns the machine's own zone; UTC if the machine does not say which one it is.
     pub(in crate::functions) fn local(scope: &mut Scope<'_, '_>) -> Self {
         Self::named(scope, "Local").unwrap_or_default()
     }
 
-    /// A table as `tzfile(5)` describes it.
+    /// Reads a table as `tzfile(5)` describes it.
     fn of_table(table: &[u8]) -> Option<Self> {
         TimeZone::from_tz_data(table).ok().map(|zone| Self::Table(Rc::new(zone)))
     }
 
-    /// Seconds east of UTC, and the abbreviation, at a second since 1970.
+    /// Returns the seconds east of UTC and the abbreviation that hold at a second since 1970.
     pub(super) fn at(&self, seconds: i64) -> (i32, &str) {
         match self {
             Self::Utc => (0, "UTC"),
@@ -70,14 +70,15 @@ impl Zone {
         }
     }
 
-    /// How far east of UTC clocks are that show `shown` seconds since 1970, as Go's `Date` has it
-    /// where an hour is left out or comes twice.
+    /// Returns how many seconds east of UTC a clock is that shows `shown` seconds since 1970. If an hour is left out or
+    /// comes twice, the result is that of Go's `Date`.
     pub(super) fn offset_of_clock(&self, shown: i64) -> i32 {
         let (offset, _) = self.at(shown);
         self.at(shown.saturating_sub(offset.into())).0
     }
 
-    /// The offset that the abbreviation `name` stands for here, best when clocks show `shown`.
+    /// Returns the offset that the abbreviation `name` stands for in this zone. An offset that holds when clocks show
+    /// `shown` comes first.
     pub(super) fn offset_called(&self, name: &str, shown: i64) -> Option<i32> {
         let Self::Table(zone) = self else {
             let (offset, own) = self.at(shown);
@@ -95,7 +96,7 @@ impl Zone {
 mod tests {
     use super::*;
 
-    /// A table of version 1 with one change, to +01:00 in 1970, and no rule for what follows.
+    /// Makes a table of version 1 with one change, to +01:00 in 1970, and no rule for what follows.
     fn without_rule() -> Vec<u8> {
         let mut table = b"TZif\0".to_vec();
         table.extend([0; 15]);

@@ -63,14 +63,14 @@ impl<'b> Emitter<'b> {
         self.indention = self.indention && is_indention;
     }
 
-    /// A space, unless there is one.
+    /// Writes a space, unless there is one already.
     pub(super) fn space(&mut self) {
         if !self.whitespace {
             self.put(b" ");
         }
     }
 
-    /// Behind a scalar: the next token needs a space.
+    /// Records that a scalar ends here, so that the next token needs a space before it.
     pub(super) fn end_scalar(&mut self) {
         self.whitespace = false;
         self.indention = false;

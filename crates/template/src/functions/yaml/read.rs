@@ -16,7 +16,7 @@ const MOST_NODES: usize = 100_000;
 /// The tags of YAML 1.1 begin with this.
 const CORE: &str = "tag:yaml.org,2002:";
 
-/// What `text`, its first document, means.
+/// Returns the value of the first document of `text`.
 pub(in crate::functions) fn read(text: &[u8]) -> Result<Value, FunctionError> {
     let wrong = |error: leasehold_base::tree::yaml::YamlError| FunctionError::new(format!("yaml: {error}"));
     compose(text, MOST_NODES).map_err(wrong)?.map_or(Ok(Value::Nil), |node| value(&node))
@@ -51,7 +51,8 @@ fn fill(map: &Map, entries: &[(Rc<YamlNode>, Rc<YamlNode>)]) -> Result<(), Funct
     Ok(())
 }
 
-/// `<<`: what other maps have; of several the first counts.
+/// Merges what other maps have into `map`, for the key `<<`. If several maps have an entry, that of the first map
+/// counts.
 fn merge(map: &Map, node: &YamlNode) -> Result<(), FunctionError> {
     match node {
         YamlNode::Map(entries) => fill(map, entries),

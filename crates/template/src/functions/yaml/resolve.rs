@@ -16,7 +16,7 @@ pub(super) enum Plain {
     Text,
 }
 
-/// What `text` means without quotes.
+/// Returns what `text` means without quotes.
 pub(super) fn resolve(text: &str) -> Plain {
     match text {
         "" | "~" | "null" | "Null" | "NULL" => Plain::Null,
@@ -56,12 +56,12 @@ fn numeric(text: &str) -> Plain {
     Plain::Text
 }
 
-/// Go's `strconv.ParseFloat` on a text that begins with a digit, a sign or a dot.
+/// Parses a text that begins with a digit, a sign or a dot, as Go's `strconv.ParseFloat` does.
 fn go_float(text: &str) -> Option<f64> {
     crate::functions::numbers::float(text.as_bytes())
 }
 
-/// `[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?`
+/// Returns whether `text` matches `[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?`.
 fn is_yaml_float(text: &str) -> bool {
     let text = text.strip_prefix(['+', '-']).unwrap_or(text);
     let (mantissa, exponent) = match text.find(['e', 'E']) {
@@ -78,7 +78,7 @@ fn is_yaml_float(text: &str) -> bool {
     mantissa && exponent
 }
 
-/// A number of hours, minutes and seconds, which older parsers read as one: it is quoted.
+/// Returns whether `text` is hours, minutes and seconds, which older parsers read as one number. Such a text is quoted.
 pub(super) fn is_base60_float(text: &str) -> bool {
     let text = text.strip_prefix(['+', '-']).unwrap_or(text);
     let mut parts = text.split(':');
@@ -98,7 +98,8 @@ pub(super) fn is_base60_float(text: &str) -> bool {
     middle.iter().all(|part| sixty(part)) && sixty(last) && digits(fraction)
 }
 
-/// The shapes of a date that yaml.v2 knows, with one or two digits in most places.
+/// Returns whether `text` has one of the shapes of a date that yaml.v2 knows. Most of their places have one or two
+/// digits.
 fn is_timestamp(text: &str) -> bool {
     let year = text.bytes().take_while(u8::is_ascii_digit).count();
     year == 4

@@ -22,7 +22,7 @@ pub(super) struct Analysis {
     block: bool,
 }
 
-/// A line break of YAML 1.1.
+/// Returns whether a rune is a line break of YAML 1.1.
 const fn is_break(rune: char) -> bool {
     matches!(rune, '\n' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}')
 }
@@ -31,7 +31,7 @@ const fn is_blank_or_break(rune: char) -> bool {
     matches!(rune, ' ' | '\t' | '\0') || is_break(rune)
 }
 
-/// yaml.v2 calls no rune beyond the basic plane printable.
+/// Returns whether yaml.v2 calls a rune printable. It calls no rune beyond the basic plane printable.
 const fn is_printable(rune: char) -> bool {
     matches!(rune, '\n' | ' '..='~' | '\u{a0}'..='\u{d7ff}' | '\u{e000}'..='\u{fefe}' | '\u{ff00}'..='\u{fffd}')
 }
@@ -104,7 +104,7 @@ fn is_indicator(rune: char, first: bool, preceded: bool, followed: bool) -> bool
 }
 
 impl Analysis {
-    /// The style that comes nearest to the one asked for.
+    /// Returns the style that comes nearest to the one asked for.
     pub(super) const fn choose(self, asked: Style, empty: bool, key: bool) -> Style {
         let mut style = asked;
         if key && self.multiline {
@@ -290,7 +290,7 @@ impl Emitter<'_> {
         }
     }
 
-    /// One byte; only the first of a character counts as a column.
+    /// Writes one byte. Only the first byte of a character counts as a column.
     fn put_byte(&mut self, byte: u8) {
         self.put(&[byte]);
         if byte & 0xc0 == 0x80 {
@@ -299,7 +299,7 @@ impl Emitter<'_> {
     }
 }
 
-/// `-` where no line break ends the text, `+` where more than one does.
+/// Returns the hint about the end of a literal text: `-` if no line break ends the text, and `+` if more than one does.
 fn chomp_hint(text: &[u8]) -> Option<&'static [u8]> {
     let (last, size) = last_rune(text);
     if !is_break(last) {

@@ -49,7 +49,7 @@ fn number(key: &Key) -> Option<f64> {
     }
 }
 
-/// The place of the key's kind in Go's list of kinds.
+/// Returns the place of the key's kind in Go's list of kinds.
 const fn kind(key: &Key) -> u8 {
     match key {
         Key::Bool(_) => 1,
@@ -89,7 +89,7 @@ fn differing(a: &[char], b: &[char], at: usize) -> Ordering {
     left.cmp(&right).then(left_end.cmp(&right_end)).then(a[at].cmp(&b[at]))
 }
 
-/// The number that begins at `at`, behind `start`, and where it ends.
+/// Returns the number whose digits begin at `at`, and where it ends. The digits of `start` stand before them.
 fn digits(runes: &[char], at: usize, start: i64) -> (i64, usize) {
     let mut number = start;
     let mut end = at;

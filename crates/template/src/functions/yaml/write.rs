@@ -58,7 +58,7 @@ impl Scalar {
         Self { text: Zeroizing::new(text.into()), style: Style::Plain, binary: false }
     }
 
-    /// A text, quoted where it would mean something else without quotes.
+    /// Makes the scalar of a text. The text is quoted if it would mean something else without quotes.
     fn text(text: &[u8]) -> Self {
         let Ok(utf8) = std::str::from_utf8(text) else { return Self::binary(text) };
         let style = if text.contains(&b'\n') {
@@ -71,7 +71,7 @@ impl Scalar {
         Self { text: Zeroizing::new(text.to_vec()), style, binary: false }
     }
 
-    /// Bytes that are not UTF-8 are base64, tagged as such.
+    /// Makes the scalar of bytes that are not UTF-8: base64, tagged as such.
     fn binary(bytes: &[u8]) -> Self {
         let encoded = Zeroizing::new(STANDARD.encode(bytes));
         let lines: Vec<&[u8]> = encoded.as_bytes().chunks(BASE64_LINE).collect();
@@ -87,7 +87,7 @@ impl Scalar {
         Self { text, style, binary: true }
     }
 
-    /// The scalar that a value is; `None` for lists, maps and structs.
+    /// Returns the scalar of a value; `None` for a list, a map or a struct.
     fn of(value: &Value) -> Result<Option<Self>, FunctionError> {
         Ok(Some(match value {
             Value::Nil => Self::plain(*b"null"),
@@ -112,7 +112,7 @@ impl Scalar {
         }))
     }
 
-    /// A `json.Number`: an `int64` where it is one, else a float, else its text.
+    /// Makes the scalar of a `json.Number`: an `int64` if it is one, else a float, else its text.
     fn number(spelling: &[u8]) -> Self {
         let text = std::str::from_utf8(spelling).unwrap_or_default();
         if let Some(number) = crate::functions::numbers::decimal(spelling) {
@@ -237,7 +237,7 @@ fn is_simple_key(key: &Value) -> Result<bool, FunctionError> {
     Ok(!analyze(&scalar.text).multiline && scalar.text.len() + tag <= LONGEST_SIMPLE_KEY)
 }
 
-/// The fields of a struct under their names in lower case.
+/// Returns the fields of a struct under their names in lower case.
 fn fields(object: &dyn Object) -> impl Iterator<Item = (Value, Value)> + '_ {
     let names = object.shape().fields.iter().enumerate();
     names.map(|(index, name)| (Key::Text(name.to_lowercase().into()).to_value(), object.field(index)))

@@ -39,7 +39,7 @@ impl Constraints {
     }
 }
 
-/// Constraints with spaces or commas between them; `a - b` is two of them.
+/// Parses constraints with spaces or commas between them. `a - b` is two constraints.
 fn group(text: &str) -> Option<Vec<Constraint>> {
     let mut constraints = Vec::new();
     let mut rest = text.trim_start();
@@ -68,7 +68,7 @@ fn group(text: &str) -> Option<Vec<Constraint>> {
     }
 }
 
-/// The operator at the start, where there is one, and what is behind it.
+/// Returns the operator at the start of `text`, if there is one, and what is behind it.
 fn operator(text: &str) -> Option<(Option<Operator>, &str)> {
     let behind = text.trim_start_matches(['=', '!', '<', '>', '~', '^']);
     let operator = match &text[..text.len() - behind.len()] {
@@ -86,7 +86,7 @@ fn operator(text: &str) -> Option<(Option<Operator>, &str)> {
     Some((operator, behind))
 }
 
-/// All up to a space or a comma, and what is behind it.
+/// Returns all up to a space or a comma, and the rest.
 fn word(text: &str) -> (&str, &str) {
     text.split_at(text.find(|sign: char| sign == ',' || sign.is_whitespace()).unwrap_or(text.len()))
 }
