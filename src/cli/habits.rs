@@ -127,7 +127,8 @@ pub(super) const HABITS: &[Habit] = &[
     flag(RUNS, &["--role"], "write auth: {role: NAME} into the configuration"),
 ];
 
-/// What a refused command line means without doubt; nothing where it is wrong in any other way.
+/// Returns the command line that a refused one means without doubt. Returns `None` if the refused one is wrong in any
+/// other way.
 pub(super) fn meant(words: &[OsString]) -> Option<Vec<OsString>> {
     let plain: Vec<&str> = words.iter().filter_map(|word| word.to_str()).collect();
     let again = |words: [&str; 2]| Some(words.map(OsString::from).to_vec());
@@ -138,7 +139,8 @@ pub(super) fn meant(words: &[OsString]) -> Option<Vec<OsString>> {
     }
 }
 
-/// The words with two dashes before each flag of ours that has one, as Vault's own programs take them.
+/// Returns the words with a second dash before each flag of ours that has one dash, as Vault's own programs take it.
+/// Returns `None` if there is no such flag.
 fn with_two_dashes(words: &[OsString]) -> Option<Vec<OsString>> {
     let definition = definition();
     let ours: Vec<&str> = definition
@@ -160,7 +162,8 @@ fn with_two_dashes(words: &[OsString]) -> Option<Vec<OsString>> {
     changed.then_some(again)
 }
 
-/// What to say about a refused command line that is a habit: all of it, in one line.
+/// Returns all that is to be said about a refused command line, in one line. Returns `None` if the command line is no
+/// habit.
 pub(super) fn ending(words: &[OsString], error: &clap::Error) -> Option<Ending> {
     // Behind the dashes stands another program's command line.
     let words = words.iter().take_while(|word| *word != "--");
@@ -227,7 +230,8 @@ fn behind_a_command(command: &str, words: &[String], error: &clap::Error) -> Opt
     (command == "exec").then_some(ending)
 }
 
-/// The flag as it was typed, and the habit. Of a word behind one dash, only the first letter is refused.
+/// Returns the flag as it was typed, and the habit. If a word has a single dash, clap refuses only the first letter of
+/// the word, so the whole word is looked up first.
 fn flag_that_was_typed<'w>(words: &'w [String], refused: &'w str) -> Option<(&'w str, &'static Habit)> {
     let known = |flag: &str| find(words.first().map(String::as_str), flag);
     let whole = words.iter().filter(|word| word.starts_with(refused)).map(|word| word.split('=').next());
@@ -249,7 +253,7 @@ fn is_command(word: &str) -> bool {
 /// What stands for a configuration until it is known how that was named.
 const UNNAMED: &str = "-c FILE";
 
-/// The configuration as it was named.
+/// Returns the configuration as the command line names it, with `-c` before a file that was named without a flag.
 fn configuration(words: &[String]) -> Option<String> {
     let named = |word: &String| word == "-c" || word == "--config" || word.starts_with("--config=");
     match words.iter().position(named).and_then(|at| words.get(at..)) {
@@ -259,7 +263,7 @@ fn configuration(words: &[String]) -> Option<String> {
     }
 }
 
-/// Whether a word is the name of a configuration.
+/// Returns whether a word is the name of a configuration.
 fn is_a_configuration(word: &str) -> bool {
     let ending = Path::new(word).extension();
     ending.is_some_and(|ending| ["yaml", "yml", "hcl", "json"].iter().any(|known| ending == *known))

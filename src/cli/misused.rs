@@ -8,7 +8,8 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use super::habits;
 use crate::exit::{Cause, Ending};
 
-/// The last line about a refused command line. Tips and the usage are written before it, unless the line says all.
+/// Returns the last line about a refused command line. Tips and the usage are written before that line, unless the line
+/// says everything.
 pub(super) fn ending(error: &clap::Error, words: &[OsString]) -> Ending {
     if let Some(ending) = habits::ending(words, error) {
         return ending;
@@ -26,7 +27,8 @@ pub(super) fn ending(error: &clap::Error, words: &[OsString]) -> Ending {
     Ending::new(Cause::Usage, what, remedy(error))
 }
 
-/// What to do about it where it is no habit: the name that was meant may be known.
+/// Returns what to do about a refused command line that is no habit. If clap knows the name that was probably meant,
+/// the advice has that name.
 fn remedy(error: &clap::Error) -> String {
     // Of several suggestions the last is the nearest.
     let suggested = [ContextKind::SuggestedSubcommand, ContextKind::SuggestedArg];
@@ -38,7 +40,8 @@ fn remedy(error: &clap::Error) -> String {
     near.map_or_else(|| "see leasehold --help".to_owned(), |near| format!("did you mean {near}?"))
 }
 
-/// What is wrong in one line, which ends what we say, and what goes before it: tips and the usage.
+/// Returns two parts of clap's text: what is wrong, in one line, and the tips and the usage. What is wrong ends what we
+/// say, and the tips and the usage go before it.
 pub(super) fn taken_apart(text: &str) -> (String, String) {
     let (what, rest) = text.split_once("\n\n").unwrap_or((text, ""));
     let what: Vec<&str> = what.trim_start_matches("error: ").lines().map(str::trim).collect();

@@ -1,7 +1,7 @@
 use super::habits::{HABITS, Habit};
 use super::*;
 
-/// What is said of a command line, taken apart.
+/// Returns what clap says about a command line that is wrong, taken apart.
 fn said(arguments: &[&str]) -> (String, String) {
     let arguments = ["leasehold"].iter().chain(arguments);
     let error = Cli::try_parse_from(arguments).expect_err("it is wrong");
@@ -40,7 +40,7 @@ fn what_is_missing_or_not_among_the_values_is_named_in_that_line() {
     assert_eq!(what, "invalid value 'xml' for '--format <FORMAT>' [possible values: text, json]");
 }
 
-/// The last line about a command line that is refused.
+/// Returns the last line about a refused command line that is a habit. Returns `None` for any other command line.
 fn refused(arguments: &[&str]) -> Option<String> {
     let words: Vec<OsString> = words(arguments.iter().map(OsString::from)).collect();
     match parsed(&words) {
@@ -50,7 +50,7 @@ fn refused(arguments: &[&str]) -> Option<String> {
     }
 }
 
-/// What a line says to type, as words of ours.
+/// Returns the words that a line says to type behind `leasehold`. Returns `None` if the line says to type none.
 fn suggested(line: &str) -> Option<Vec<String>> {
     let (_, rest) = line.split_once("type leasehold ")?;
     let end = rest.find([',', ';']).unwrap_or(rest.len());

@@ -40,7 +40,7 @@ fn granted(plan: &Plan, wants: &wants::Wants, store: &Settings) -> Option<String
     grants::of_store(plan, wants, store)
 }
 
-/// Without clouds, no store has to be granted anything.
+/// Returns `None`: without clouds, no store has to be granted anything.
 #[cfg(not(feature = "clouds"))]
 fn granted(_: &Plan, _: &wants::Wants, _: &Settings) -> Option<String> {
     None

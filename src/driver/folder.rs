@@ -68,7 +68,7 @@ mod tests {
     use super::*;
     use std::fs;
 
-    /// A moment so many milliseconds after the start.
+    /// Returns the moment that is so many milliseconds after the start.
     fn at(millis: u64) -> Moment {
         Moment::default().after(Duration::from_millis(millis))
     }

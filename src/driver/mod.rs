@@ -321,8 +321,8 @@ impl Driver {
         Ok(driver)
     }
 
-    /// Ends: tokens, answers, renderings and the plan are wiped. The engine holds no secret. The kernel takes its
-    /// memory back at once, while we would free it piece by piece.
+    /// Ends the driver: the tokens, the answers, the renderings and the plan are wiped. The engine holds no secret. The
+    /// kernel takes the engine's memory back at once, while we would free it piece by piece.
     fn leave(self) {
         std::mem::forget(self.engine);
     }

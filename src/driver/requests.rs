@@ -112,7 +112,7 @@ impl Requests {
         }
     }
 
-    /// The tokens of logins.
+    /// Returns the tokens of logins.
     pub(super) fn tokens(&self) -> &BTreeMap<TokenId, Secret> {
         &self.tokens
     }
@@ -128,17 +128,17 @@ impl Requests {
         self.children.adopt(children);
     }
 
-    /// The tokens that templates have made.
+    /// Returns the tokens that templates have made.
     pub(super) fn children(&self) -> &Children {
         &self.children
     }
 
-    /// The tokens of logins and those that templates have made, for the handoff.
+    /// Returns the tokens of logins and the tokens that templates have made, for the handoff.
     pub(super) fn for_handoff(&mut self) -> (&BTreeMap<TokenId, Secret>, &mut Children) {
         (&self.tokens, &mut self.children)
     }
 
-    /// The tokens that templates have made, to be changed.
+    /// Returns the tokens that templates have made, so that they can be changed.
     pub(super) fn children_mut(&mut self) -> &mut Children {
         &mut self.children
     }

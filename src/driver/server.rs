@@ -208,7 +208,7 @@ fn take_child(
 }
 
 impl Driver {
-    /// As [`absorb`], for the agent's own loop.
+    /// Does the same as [`absorb`], for the agent's own loop.
     pub(super) fn absorb_read(
         &mut self,
         ids: (SecretId, TokenId),

@@ -151,7 +151,7 @@ fn another_pod_may_not_use_it_and_another_boot_is_told() {
     assert_eq!(handoff.load(&nameless, NOW), found(sample(), false));
 }
 
-/// What the sample names, to be given back.
+/// Returns the logins and leases of the sample as strays, which are to be revoked.
 fn strays(why: Unusable, same_clock: bool) -> Loaded {
     let Kept { tokens, children, opened, snapshot, published, refused_with, .. } = sample();
     let lease = |lease: KeptLease| KeptLease { renewable: false, undated: false, ..lease };
@@ -187,7 +187,7 @@ fn another_configuration_does_not_go_on_from_it_and_gives_back_what_it_names() {
     assert_eq!(handoff.load(&other, NOW), Loaded::Unusable(Unusable::OtherServer));
 }
 
-/// The state as a build of before would have written it: without the fields that are newer.
+/// Rewrites the state as an earlier build would have written it, without the newer fields.
 fn older(path: &Path, version: &str) {
     let text = fs::read_to_string(path).expect("JSON");
     let mut text = text.replace("\"version\":3", version);

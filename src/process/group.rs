@@ -41,7 +41,7 @@ pub(super) async fn gone(group: Pid) {
     }
 }
 
-/// A pidfd is readable once its process has ended.
+/// Waits until the process of a pidfd has ended. The pidfd is readable from then on.
 async fn ended(descriptor: OwnedFd) {
     // The constructor that replaces this one is `unsafe`, for the sake of types whose descriptor may change under
     // tokio's feet. An `OwnedFd` keeps its descriptor.

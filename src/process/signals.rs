@@ -88,10 +88,10 @@ fn bit(signal: Signal) -> u64 {
 pub(crate) struct Signals(AsyncFd<SignalFd>);
 
 impl Signals {
-    /// Must be called inside a tokio runtime.
+    /// Opens a descriptor that reports the held signals. This function must be called inside a tokio runtime.
     ///
     /// # Errors
-    /// The system's, if it has no descriptor left.
+    /// The system's error, if it has no descriptor left.
     pub(crate) fn new(held: &Held) -> io::Result<Self> {
         let descriptor = SignalFd::with_flags(&held.set, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
         // The constructor that replaces this one is `unsafe`, for the sake of types whose descriptor may change under

@@ -244,7 +244,7 @@ impl SingleFile {
     }
 }
 
-/// Step 2. Returns what is there.
+/// Does step 2: checks that what has the name may be replaced. Returns its type, or `None` if nothing has the name.
 pub(super) fn replaceable(dir: &Dir, name: &OsStr) -> Result<Option<FileType>, PublishError> {
     let Some(stat) = dir.stat_of(name)? else { return Ok(None) };
     let refuse = |problem| Err(PublishError::new(dir.at(name), problem));

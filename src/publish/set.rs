@@ -225,7 +225,7 @@ impl Set {
         }
     }
 
-    /// Step 1.
+    /// Does the part of step 1 that opens the folder, and checks that it is tmpfs if it must be.
     fn root(&self) -> Result<Dir, PublishError> {
         let create = Create { mode: self.dir_mode, in_memory: self.require_tmpfs };
         let mut root = Dir::open(&self.path, Some(create))?;
@@ -235,7 +235,7 @@ impl Set {
         Ok(root)
     }
 
-    /// Step 3.
+    /// Does step 3: compares every member with what is there.
     fn difference<'a>(
         &self,
         current: Option<&Current>,

@@ -132,7 +132,7 @@ impl Webhook {
         Ok(fields.split(' ').skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum())
     }
 
-    /// What the webhook logs of each review.
+    /// Reads the time that the webhook logs for each review, and returns it in milliseconds.
     fn server_micros(&self) -> Result<Vec<f64>> {
         let log = fs::read_to_string(self.folder.join("log"))?;
         let micros = |line: &str| serde_json::from_str::<Value>(line).ok()?["micros"].as_f64();
@@ -207,7 +207,7 @@ fn pace(connection: &mut Connection, count: u32, every: Duration) -> Result<Vec<
     Ok(took)
 }
 
-/// A pod as a Deployment makes it, with two files and a template.
+/// Makes the review of a pod as a Deployment makes the pod, with two files and a template.
 fn review(number: u32) -> String {
     let annotations = json!({
         "vault.hashicorp.com/agent-inject": "true", "vault.hashicorp.com/role": "web",

@@ -108,7 +108,7 @@ pub struct InjectorArgs {
     pub flags: Vec<String>,
 }
 
-/// The command line as it is parsed: what the reference is made of.
+/// Returns the command line as it is parsed. The reference is made of it.
 #[must_use]
 pub fn definition() -> clap::Command {
     Cli::command()
@@ -164,7 +164,7 @@ fn webhook(args: &WebhookArgs) -> Result<(), Failure> {
     serve(&flags, args.settings.as_deref(), &|name| std::env::var(name).ok())
 }
 
-/// The webhook behind the command line of vault-k8s.
+/// Runs the webhook behind the command line of vault-k8s.
 fn agent_inject(args: InjectorArgs) -> Result<(), Failure> {
     let mut said = settings::flags(&args.flags).map_err(Failure::Usage)?;
     said.entry("AGENT_INJECT_LISTEN".to_owned()).or_insert_with(|| ":8080".to_owned());

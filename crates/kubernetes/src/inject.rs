@@ -51,7 +51,7 @@ pub fn inject(pod: &Value, request: Request<'_>, settings: &Settings) -> Result<
     Ok(Outcome::Injected { pod: Box::new(changed), warnings })
 }
 
-/// Why nothing is left to do.
+/// Returns why nothing is left to do for a pod, or `None` if there is something to do.
 fn settled(pod: &Value) -> Option<&'static str> {
     let annotations = &pod["metadata"]["annotations"];
     if [VAULT_NAMES.status, OWN_NAMES.status].iter().any(|status| annotations[*status] == "injected") {

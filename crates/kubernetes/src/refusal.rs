@@ -15,7 +15,7 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// Something is wrong at `place`.
+    /// Makes a refusal, which says that something is wrong at `place`.
     pub fn new(place: impl Into<String>, what: impl Into<String>, advice: impl Into<String>) -> Self {
         Self { place: place.into(), what: what.into(), advice: advice.into() }
     }

@@ -250,7 +250,7 @@ mod tests {
         Moment::new(Duration::from_secs(seconds))
     }
 
-    /// One that reads a clock of the test's own, which shows seconds.
+    /// Makes a [`Kept`] that reads a clock of the test's own, and returns both. The clock shows seconds.
     fn kept() -> (Kept<u32>, Arc<AtomicU64>) {
         let seconds = Arc::new(AtomicU64::new(0));
         let read = Arc::clone(&seconds);

@@ -144,7 +144,8 @@ mod tests {
 
     const CANARY: &str = "canary-4f1d";
 
-    /// Every variable that one of the stores or logins looks at holds the canary, but a region, which is none.
+    /// Returns an environment in which every variable that a store or a login reads holds the canary. Variables of a
+    /// region are left out, because a region is no secret.
     fn environment() -> BTreeMap<String, Secret> {
         let names = [aws::NAMES, azure::NAMES, google::NAMES, &["APP_DB"]].concat();
         let hold = |name: &&&str| !name.ends_with("REGION");

@@ -13,7 +13,7 @@ struct Run {
     children: BTreeMap<LeaseId, Secret>,
 }
 
-/// A secret with a lease of its own, and its answer.
+/// Makes a secret with a lease of its own, and its answer.
 fn leased(number: usize, lease: &str) -> (KeptSecret, Response) {
     let Kept { snapshot, .. } = sample();
     let secret = &snapshot.secrets[0];
@@ -33,7 +33,7 @@ fn put(kept: &mut Kept, (secret, response): (KeptSecret, Response)) {
 }
 
 impl Run {
-    /// With a state that is too large to be written anew with each change.
+    /// Makes a run whose state is too large to be written anew with each change.
     fn new(dir: &tempfile::TempDir) -> Self {
         let (handoff, _) = open(dir);
         let mut run = Self { handoff, kept: sample(), children: sample().children };
@@ -75,13 +75,13 @@ impl Run {
         self.children = self.kept.children.clone();
     }
 
-    /// What has changed beside the secrets: nothing.
+    /// Returns changes in which nothing has changed beside the secrets.
     fn changes(&self) -> Changes {
         let rest = Snapshot { secrets: vec![], retiring: vec![], ..self.kept.snapshot.clone() };
         Changes { rest, ..Changes::default() }
     }
 
-    /// A secret is minted anew, whose old lease is to be given back.
+    /// Mints a secret anew, and writes down that its old lease is to be revoked.
     fn mint(&mut self, number: usize, lease: &str) {
         let (secret, response) = leased(number, lease);
         let before = self.kept.snapshot.secrets.iter().find(|one| one.request == secret.request);
@@ -95,7 +95,7 @@ fn journal(dir: &tempfile::TempDir) -> PathBuf {
     dir.path().join("state.journal")
 }
 
-/// What the next run finds.
+/// Returns what the next run finds.
 fn next(dir: &tempfile::TempDir) -> Loaded {
     open(dir).0.load(&binding(), NOW)
 }
@@ -122,7 +122,8 @@ fn the_next_run_finds_everything_that_lines_have_said_since() {
     assert_eq!(next(&dir), found(kept, true));
 }
 
-/// What a journal comes to that goes on from a state of so few secrets that in earnest it would have none.
+/// Returns what a state and its journal amount to. The state has so few secrets that it would have no journal outside
+/// of this test.
 fn replayed(state: &[u8], journal: &[u8]) -> Loaded {
     let mut all = journal::header(state);
     all.extend_from_slice(journal);

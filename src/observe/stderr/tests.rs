@@ -16,7 +16,7 @@ fn small_pipe() -> (BorrowedFd<'static>, File) {
     (kept(writer), File::from(reader))
 }
 
-/// A test process ends soon.
+/// Keeps a descriptor open until the process ends. A test process ends soon.
 fn kept(fd: OwnedFd) -> BorrowedFd<'static> {
     let kept: &'static OwnedFd = Box::leak(Box::new(fd));
     kept.as_fd()

@@ -35,8 +35,8 @@ impl Drop for Target {
 }
 
 impl Target {
-    /// It runs when this returns, so its name is there to be found. Its input stays open, and
-    /// what reads it waits.
+    /// Starts a process. The process runs when this function returns, so its name can be found. Its input stays open,
+    /// and a process that reads its input waits.
     fn start(command: &mut Command) -> Self {
         Self(command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("starts"))
     }
@@ -49,7 +49,7 @@ impl Target {
         self.0.try_wait().expect("our child").is_none()
     }
 
-    /// The next line that it prints.
+    /// Reads the next line that the process prints.
     fn line(&mut self) -> String {
         let mut line = String::new();
         let output = self.0.stdout.as_mut().expect("piped");
@@ -71,13 +71,13 @@ impl Programs {
         Self { folder, unique }
     }
 
-    /// A name that is unlike all others, in its first 15 bytes.
+    /// Returns a name that differs from all others within its first 15 bytes.
     fn name(&self, name: &str) -> String {
         format!("{}{name}", self.unique)
     }
 
-    /// A link rather than a copy: what was just written cannot be run while the fork of another
-    /// test still holds it open.
+    /// Returns a link to the shell under this name, and makes the link if it is missing. It is a link rather than a
+    /// copy: a file that was just written cannot be run while the fork of another test still holds it open.
     fn shell(&self, name: &str) -> PathBuf {
         let path = self.folder.path().join(self.name(name));
         if !path.exists() {
@@ -86,7 +86,7 @@ impl Programs {
         path
     }
 
-    /// A process of this name that waits for ever.
+    /// Starts a process of this name that waits for ever.
     fn waiting(&self, name: &str) -> Target {
         Target::start(Command::new(self.shell(name)).args(["-c", "read line"]))
     }

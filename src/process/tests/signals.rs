@@ -226,8 +226,8 @@ async fn a_process_of_another_user_is_refused_and_does_not_keep_our_own_from_bei
     assert!(roots.lives());
 }
 
-/// A process that gave up root by itself, as servers do, is not dumpable: not even its own user may
-/// trace it.
+/// Starts a process that gave up root by itself, as servers do. Such a process is not dumpable: not even its own user
+/// may trace it.
 fn untraceable(name: &str) -> Target {
     let script = "$0 = shift; ($(, $)) = (65534, '65534 65534'); ($<, $>) = (65534, 65534); \
                   $| = 1; print qq(up\n); <STDIN>";
@@ -274,7 +274,7 @@ fn set_mode(path: &Path, mode: u32) {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("ours");
 }
 
-/// What stops `path` from being believed about a process.
+/// Returns the fault for which the pid file `path` is not believed about a process.
 async fn disbelief(path: &Path) -> PidFileFault {
     pid_file_fault(tell(&by_pid_file(path)).await)
 }

@@ -146,7 +146,7 @@ fn pairs(keys: &[Key]) -> String {
 /// Puts a map's text where the map stands.
 type Wrap<'w> = &'w dyn Fn(String) -> String;
 
-/// All maps of the table, each with its place.
+/// Visits all maps of the table, each with its place.
 fn maps(keys: &'static [Key], wrap: Wrap<'_>, visit: &mut dyn FnMut(&'static [Key], Wrap<'_>)) {
     visit(keys, wrap);
     for key in keys {
@@ -211,7 +211,7 @@ fn ours(theirs: &serde_yaml::Value) -> Value {
     }
 }
 
-/// All paths of a value.
+/// Adds all paths of a value to `all`.
 fn paths(value: &Value, at: &KeyPath, all: &mut Vec<KeyPath>) {
     all.push(at.clone());
     match value {

@@ -52,7 +52,7 @@ fn nanos_of(unit: &str) -> Option<u128> {
     })
 }
 
-/// A decimal number times `scale`; what is smaller than one is cut off.
+/// Returns a decimal number times `scale`. What is smaller than one is cut off.
 fn scaled(digits: &str, scale: u128) -> Option<u128> {
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
     let is_number = |part: &str| part.len() <= 18 && part.bytes().all(|byte| byte.is_ascii_digit());
@@ -64,7 +64,7 @@ fn scaled(digits: &str, scale: u128) -> Option<u128> {
     number(whole)?.checked_mul(scale)?.checked_add(below)
 }
 
-/// Whether a text is a quantity of Kubernetes, such as `250m`, `64Mi` or `1e3`.
+/// Returns whether a text is a quantity of Kubernetes, such as `250m`, `64Mi` or `1e3`.
 pub(crate) fn is_quantity(text: &str) -> bool {
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
     let number = unsigned.len() - unsigned.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.').len();
@@ -85,12 +85,12 @@ fn is_suffix(suffix: &str) -> bool {
     SUFFIXES.contains(&suffix) || exponent() == Some(true)
 }
 
-/// Whether a text is a mode in octal digits, such as `0640`.
+/// Returns whether a text is a mode in octal digits, such as `0640`.
 pub(crate) fn is_mode(text: &str) -> bool {
     (1..=4).contains(&text.len()) && text.bytes().all(|byte| (b'0'..=b'7').contains(&byte))
 }
 
-/// Whether a text is a name that an object of Kubernetes may have (RFC 1123, with dots).
+/// Returns whether a text is a name that an object of Kubernetes may have (RFC 1123, with dots).
 pub(crate) fn is_object_name(text: &str) -> bool {
     let is_edge = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     let bytes = text.as_bytes();
@@ -98,12 +98,13 @@ pub(crate) fn is_object_name(text: &str) -> bool {
     edges && bytes.len() <= 253 && bytes.iter().all(|byte| is_edge(byte) || matches!(byte, b'-' | b'.'))
 }
 
-/// Whether a path can be a mount: absolute, and without `..`, `:` and what no path may have.
+/// Returns whether a path can be a mount. Such a path is absolute and not `/` itself. It has no segment `.` or `..`, no
+/// `:`, no NUL and no newline.
 pub(crate) fn is_mount_path(path: &str) -> bool {
     path.starts_with('/') && path != "/" && !path.contains([':', '\0', '\n']) && has_no_dots(path)
 }
 
-/// Whether no segment of a path is `.` or `..`.
+/// Returns whether a path is free of the segments `.` and `..`.
 pub(crate) fn has_no_dots(path: &str) -> bool {
     path.split('/').all(|segment| segment != ".." && segment != ".")
 }

@@ -53,42 +53,43 @@ impl<'p> Annotations<'p> {
         format!("{}: is not known and has no effect{hint}", self.full(name))
     }
 
-    /// The whole name, as in the pod.
+    /// Returns the whole name of an annotation, as it is in the pod.
     pub(crate) fn full(&self, name: &str) -> String {
         format!("{}{name}", self.table.prefix)
     }
 
-    /// A refusal because of this annotation.
+    /// Makes a refusal because of this annotation.
     pub(crate) fn refusal(&self, name: &str, what: impl Into<String>, advice: impl Into<String>) -> Refusal {
         Refusal::new(self.full(name), what, advice)
     }
 
-    /// The value as it is.
+    /// Returns the value of an annotation as it is.
     pub(crate) fn get(&self, name: &str) -> Option<&'p str> {
         self.values.get(name).copied()
     }
 
-    /// The value, where it is not blank.
+    /// Returns the value of an annotation, if it is not blank.
     pub(crate) fn text(&self, name: &str) -> Option<&'p str> {
         self.get(name).filter(|text| !text.trim().is_empty())
     }
 
-    /// A value that [`Annotations::check`] has found to be a boolean.
+    /// Returns a value that [`Annotations::check`] has found to be a boolean.
     pub(crate) fn flag(&self, name: &str) -> Option<bool> {
         grammar::flag(self.get(name)?)
     }
 
-    /// A value that was found to be a number.
+    /// Returns a value that [`Annotations::check`] has found to be a number.
     pub(crate) fn number(&self, name: &str) -> Option<u64> {
         self.get(name)?.parse().ok()
     }
 
-    /// A value that was found to be a duration.
+    /// Returns a value that [`Annotations::check`] has found to be a duration.
     pub(crate) fn duration(&self, name: &str) -> Option<Duration> {
         grammar::duration(self.get(name)?)
     }
 
-    /// What follows `name-` in the names of annotations, with the values: of secrets or parameters.
+    /// Returns what follows `name-` in the names of annotations, each with the annotation's value. It is the name of a
+    /// secret or of a parameter.
     pub(crate) fn each(&self, name: &'static str) -> impl Iterator<Item = (&'p str, &'p str)> {
         let own = move |(key, value): (&&'p str, &&'p str)| {
             let below = key.strip_prefix(name)?.strip_prefix('-')?;
@@ -99,7 +100,8 @@ impl<'p> Annotations<'p> {
     }
 }
 
-/// The entry of an annotation: by its whole name, or else by the longest name that it begins with.
+/// Finds the entry of an annotation: by the annotation's whole name, or else by the longest name of an entry that it
+/// begins with.
 fn find(table: &'static Table, name: &str) -> Option<&'static Entry> {
     let exact = |entry: &&Entry| entry.name == name && matches!(entry.reach, Reach::Pod | Reach::Both);
     let below = |entry: &&Entry| {
@@ -110,7 +112,7 @@ fn find(table: &'static Table, name: &str) -> Option<&'static Entry> {
     entries().find(exact).or_else(|| entries().filter(below).max_by_key(|entry| entry.name.len()))
 }
 
-/// What is wrong with a value, and what to do.
+/// Checks that a value has a shape. If not, the error is what is wrong with the value, and what to do.
 fn check_shape(shape: Shape, value: &str) -> Result<(), (String, String)> {
     let empty = value.is_empty();
     let (good, what, advice) = match shape {

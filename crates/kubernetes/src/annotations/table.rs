@@ -59,7 +59,7 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// The word in the documentation.
+    /// Returns the word for the verdict in the documentation.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {

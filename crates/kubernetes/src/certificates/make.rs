@@ -61,7 +61,7 @@ pub(super) fn leaf(
     pair(params.signed_by(&key, &issuer)?.der().clone().into_owned(), &key)
 }
 
-/// What every authority of ours says of itself. Two of them differ in their keys, which certificates name.
+/// Returns what every authority of ours says of itself. Two authorities differ in their keys, which certificates name.
 fn subject() -> CertificateParams {
     let mut params = CertificateParams::default();
     params.distinguished_name = named("Leasehold webhook authority");
@@ -92,13 +92,13 @@ fn pair(der: CertificateDer<'static>, key: &KeyPair) -> Result<Pair, Unmade> {
     Ok(Pair { certificate, key: Secret::from(key.serialize_pem()) })
 }
 
-/// What TLS is served with; none where certificate and key do not belong together.
+/// Returns the configuration with which TLS is served, or `None` if the certificate and the key do not belong together.
 pub(super) fn server(pair: &Pair) -> Option<Arc<ServerConfig>> {
     let key = PrivateKeyDer::from_pem_slice(pair.key.expose()).ok()?;
     server_config(vec![pair.certificate.der.clone()], key)
 }
 
-/// How TLS is served; none where the key is not the certificate's.
+/// Returns the configuration with which TLS is served, or `None` if the key is not the certificate's.
 pub(crate) fn server_config(
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
@@ -112,7 +112,7 @@ pub(crate) fn server_config(
     Some(Arc::new(config))
 }
 
-/// Whether certificate and key belong together.
+/// Returns whether the certificate and the key belong together.
 pub(super) fn serves(pair: &Pair) -> bool {
     server(pair).is_some()
 }

@@ -59,12 +59,13 @@ impl Certificate {
         Some(Self { der, start, end })
     }
 
-    /// Every certificate of a PEM text; what is none is left out.
+    /// Reads every certificate of a PEM text. What is no certificate is left out.
     pub(super) fn all(pem: &[u8]) -> Vec<Self> {
         CertificateDer::pem_slice_iter(pem).flatten().take(4 * MOST).filter_map(Self::new).collect()
     }
 
-    /// Whether an authority has signed this certificate for a host, as far as TLS is concerned, at a time.
+    /// Returns whether an authority has signed this certificate for a host, as far as TLS is concerned. The certificate
+    /// is checked as of the time `at`, in seconds since 1970.
     pub(super) fn is_of(&self, authority: &Self, host: &str, at: i64) -> bool {
         let mut roots = RootCertStore::empty();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -80,7 +81,7 @@ impl Certificate {
         verifier.verify_server_cert(&self.der, &[], &name, &[], UnixTime::since_unix_epoch(at)).is_ok()
     }
 
-    /// PEM.
+    /// Returns the certificate as PEM.
     pub(super) fn pem(&self) -> String {
         let text = STANDARD.encode(&self.der);
         let lines: Vec<&str> =
@@ -89,7 +90,7 @@ impl Certificate {
     }
 }
 
-/// PEM of several.
+/// Returns several certificates as one text of PEM.
 pub(super) fn bundle<'a>(certificates: impl IntoIterator<Item = &'a Certificate>) -> String {
     certificates.into_iter().map(Certificate::pem).collect()
 }
@@ -115,7 +116,7 @@ impl Material {
         super::make::serves(&material.leaf).then_some(material)
     }
 
-    /// The data of a Secret.
+    /// Returns the material as the data of a Secret.
     pub(super) fn data(&self) -> Value {
         let encoded = |bytes: &[u8]| STANDARD.encode(bytes);
         json!({
@@ -128,7 +129,7 @@ impl Material {
         })
     }
 
-    /// The authorities that the API servers are to trust now.
+    /// Returns the authorities that the API servers are to trust now.
     pub(super) fn trusted(&self, now: i64) -> Vec<Certificate> {
         let mut all = vec![self.authority.certificate.clone()];
         for older in &self.previous {
@@ -139,14 +140,14 @@ impl Material {
         all
     }
 
-    /// Whether the certificate is the authority's own.
+    /// Returns whether the present authority itself, and no older one, has signed the certificate for every host.
     pub(super) fn belongs(&self, hosts: &BTreeSet<String>) -> bool {
         let Pair { certificate, .. } = &self.leaf;
         let at = certificate.start.saturating_add(1);
         hosts.iter().all(|host| certificate.is_of(&self.authority.certificate, host, at))
     }
 
-    /// Whether some authority that is trusted has signed the certificate for every host.
+    /// Returns whether an authority that is trusted now has signed the certificate for every host.
     pub(super) fn serves(&self, hosts: &BTreeSet<String>, now: i64) -> bool {
         let trusted = self.trusted(now);
         let good =

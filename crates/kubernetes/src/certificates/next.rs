@@ -21,7 +21,7 @@ impl Default for Lives {
 }
 
 impl Lives {
-    /// How long a new authority is in the bundle before it signs what is served.
+    /// Returns how long a new authority is in the bundle before it signs the certificate that is served.
     pub(super) fn settle(self) -> Duration {
         (self.leaf / 10).min(Duration::from_secs(60))
     }
@@ -56,7 +56,7 @@ pub(super) enum Step {
 }
 
 impl Step {
-    /// Whether it cannot wait for a leader: without it no pod is admitted.
+    /// Returns whether the step cannot wait for a leader, because no pod is admitted without it.
     pub(super) fn is_urgent(self, situation: &Situation<'_>, held: Option<&Material>) -> bool {
         self == Self::Begin
             || self == Self::Leaf && held.is_none_or(|held| !held.serves(situation.hosts, situation.now))
@@ -89,16 +89,16 @@ pub(super) fn next(held: Option<&Material>, situation: &Situation<'_>) -> Step {
     Step::Keep
 }
 
-/// Whether no more than a third of a life is left.
+/// Returns whether no more than a third of the certificate's life is left.
 fn is_late(certificate: &Certificate, now: i64, life: Duration) -> bool {
     let third = i64::try_from(life.as_secs() / 3).unwrap_or(i64::MAX);
     certificate.end.saturating_sub(now) <= third
 }
 
-/// What is held after a step.
+/// Returns what is held after a step, or `None` if the step changes nothing.
 ///
 /// # Errors
-/// [`Unmade`] where a certificate cannot be made.
+/// [`Unmade`] if a certificate cannot be made.
 pub(super) fn made(
     step: Step,
     held: Option<&Material>,

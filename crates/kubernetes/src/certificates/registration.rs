@@ -17,7 +17,7 @@ impl Registration {
         self.0["webhooks"].as_array().map_or(&[], Vec::as_slice)
     }
 
-    /// The names that a certificate needs: those of the service, or of the URL, by which it is called.
+    /// Returns the names that a certificate needs: those of the service, or of the URL, by which the webhook is called.
     pub(super) fn hosts(&self) -> BTreeSet<String> {
         let host = |entry: &Value| {
             let client = &entry["clientConfig"];
@@ -32,7 +32,7 @@ impl Registration {
         self.entries().iter().filter_map(host).collect()
     }
 
-    /// Every authority in any bundle.
+    /// Returns every authority that is in the bundle of any entry.
     pub(super) fn bundle(&self) -> Vec<Certificate> {
         let mut all = Vec::new();
         for certificate in self.entries().iter().flat_map(trusted) {
@@ -43,12 +43,13 @@ impl Registration {
         all
     }
 
-    /// Whether API servers trust an authority, for every entry.
+    /// Returns whether API servers trust an authority, for every entry.
     pub(super) fn trusts(&self, authority: &Certificate) -> bool {
         self.entries().iter().all(|entry| trusted(entry).contains(authority))
     }
 
-    /// The patch that makes these the bundle of every entry; none where they are. It names the version that it changes.
+    /// Returns the patch that makes `wanted` the bundle of every entry, or `None` if it is that already. The patch
+    /// names the version that it changes.
     pub(super) fn patch(&self, wanted: &[Certificate]) -> Option<Value> {
         let pem = STANDARD.encode(bundle(wanted));
         let differs = |entry: &&(usize, &Value)| trusted(entry.1) != wanted;
@@ -66,7 +67,8 @@ impl Registration {
         Some(Value::Array(operations))
     }
 
-    /// What is wrong with it, so that annotated pods would not be injected.
+    /// Returns what is wrong with the registration, so that annotated pods would not be injected. Returns `None` if
+    /// nothing is wrong.
     pub(super) fn fault(&self) -> Option<String> {
         let Some(first) = self.entries().first() else { return Some("it has no webhooks".to_owned()) };
         let client = &first["clientConfig"];

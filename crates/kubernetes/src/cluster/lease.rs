@@ -40,7 +40,7 @@ impl Election {
         Self { name, me, seen: None, leads: false, open: false, strict: false, refused: None }
     }
 
-    /// One in which nobody leads without a Lease.
+    /// Makes an election in which no replica leads without a Lease.
     pub(crate) fn strict(name: &str, me: &str) -> Self {
         Self { strict: true, ..Self::new(name, me) }
     }
@@ -51,12 +51,12 @@ impl Election {
     /// A leader that cannot renew its Lease is one for as long: then it must have stopped, before another takes it.
     pub(crate) const GRACE: Duration = Duration::from_secs(9);
 
-    /// Why no Lease can be had, where it is refused to us.
+    /// Returns why no Lease can be had, if the API server refuses it to us.
     pub(crate) fn refusal(&self) -> Option<&str> {
         self.refused.as_deref()
     }
 
-    /// Whether this replica leads, as of the last look.
+    /// Returns whether this replica leads, as of its last look at the Lease.
     pub(crate) fn leads(&self) -> bool {
         self.leads
     }
@@ -119,7 +119,7 @@ impl Election {
         if since.until(now) >= life { Claim::Take } else { Claim::Wait }
     }
 
-    /// The Lease with this replica as its holder.
+    /// Returns the Lease with this replica as its holder.
     fn lease(&self, before: Option<&Value>, wall: i64) -> Value {
         let metadata = before.map_or_else(|| json!({"name": self.name}), |before| before["metadata"].clone());
         let spec = before.map_or(&Value::Null, |before| &before["spec"]);
@@ -152,7 +152,7 @@ impl Election {
     }
 }
 
-/// As Kubernetes writes a time with microseconds.
+/// Writes a time as Kubernetes does, with microseconds.
 fn micro_time(wall: i64) -> String {
     let time = UNIX_EPOCH + Duration::from_secs(u64::try_from(wall).unwrap_or(0));
     humantime::format_rfc3339_micros(time).to_string()

@@ -98,7 +98,7 @@ impl Cluster {
         Self::of(config, Some("leasehold".to_owned())).expect("it has no files")
     }
 
-    /// The client itself, for watches.
+    /// Returns the client itself, for watches.
     pub(crate) fn client(&self) -> Client {
         self.client.clone()
     }
@@ -192,7 +192,7 @@ impl Answer {
         self.status == 403 && causes.into_iter().flatten().any(|one| one["reason"] == "NamespaceTerminating")
     }
 
-    /// The API server's own words, for a refusal.
+    /// Returns the API server's own words, for a refusal.
     pub(crate) fn words(&self) -> String {
         let message = self.body["message"].as_str().unwrap_or("no reason is given");
         format!("{message} ({})", self.status)
@@ -204,7 +204,7 @@ fn seconds(date: &str) -> Option<i64> {
     i64::try_from(time.duration_since(UNIX_EPOCH).ok()?.as_secs()).ok()
 }
 
-/// An error with its causes, each one that says something new.
+/// Describes an error with its causes. A cause that says nothing new is left out.
 fn chain(error: &dyn std::error::Error) -> String {
     let mut words = error.to_string();
     let mut cause = error.source();

@@ -50,7 +50,7 @@ fn in_the_pod(path: &Path) -> io::Result<Vec<u8>> {
     if accounts { Err(io::ErrorKind::NotFound.into()) } else { Ok(Vec::new()) }
 }
 
-/// The annotation behind a key of the configuration.
+/// Names the annotation behind a key of the configuration.
 fn place(plan: &Plan, key: &str) -> String {
     if matches!(plan.base, Base::Text(_)) {
         return format!("{}config", OWN.prefix);

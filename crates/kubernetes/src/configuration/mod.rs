@@ -37,7 +37,7 @@ pub(crate) fn text(plan: &Plan, container: Option<&str>) -> Result<String, Refus
     Ok(whole)
 }
 
-/// What the plan says, without the YAML of the pod's own.
+/// Makes the configuration that the plan asks for, without the YAML of the pod's own.
 fn ours(plan: &Plan, container: Option<&str>) -> Mapping {
     let mut map = Mapping::new();
     put(&mut map, "vault", sections::vault(plan));

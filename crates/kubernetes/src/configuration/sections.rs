@@ -11,7 +11,7 @@ const FOLDER_MODE: &str = "0755";
 /// An empty file, where a pod asks for no secret.
 const NOTHING: &str = ".nothing";
 
-/// A map of texts.
+/// Makes a map of texts.
 pub(super) fn pairs<const N: usize>(pairs: [(&str, String); N]) -> Value {
     Value::Mapping(pairs.into_iter().map(|(key, value)| (key.into(), value.into())).collect())
 }
@@ -98,7 +98,7 @@ fn one(plan: &Plan, file: &File) -> Mapping {
     map
 }
 
-/// Each once, in the order of the files.
+/// Returns each notifier once, in the order of the files.
 fn notifiers(plan: &Plan) -> Vec<&Notify> {
     let mut all: Vec<&Notify> = Vec::new();
     for notify in plan.files.iter().filter_map(|file| file.notify.as_ref()).chain(&plan.notify) {
@@ -109,7 +109,7 @@ fn notifiers(plan: &Plan) -> Vec<&Notify> {
     all
 }
 
-/// A notifier's name: its place among them.
+/// Returns a notifier's name, which is made of its place among all notifiers.
 fn name_of(plan: &Plan, notify: &Notify) -> String {
     let place = notifiers(plan).iter().position(|other| *other == notify);
     format!("change-{}", place.unwrap_or_default() + 1)

@@ -104,7 +104,7 @@ pub(crate) fn run(args: &ConvertArgs) -> Result<(), Failure> {
     }
 }
 
-/// The SyncedSecrets of all definitions; each definition is a line of the report.
+/// Makes the SyncedSecrets of all definitions. Each definition becomes a line of the report.
 fn synced(documents: &[(String, Value)], login: &Login, lines: &mut Vec<Line>) -> Vec<Value> {
     let objects: Vec<(&str, &Value)> = documents
         .iter()
@@ -123,7 +123,7 @@ fn synced(documents: &[(String, Value)], login: &Login, lines: &mut Vec<Line>) -
     made
 }
 
-/// The objects of a document, which may be a list of them.
+/// Returns the objects of a document, which may be a list of objects.
 fn each(document: &Value) -> Box<dyn Iterator<Item = &Value> + '_> {
     match document["items"].as_array() {
         Some(items) => Box::new(items.iter()),
@@ -131,7 +131,7 @@ fn each(document: &Value) -> Box<dyn Iterator<Item = &Value> + '_> {
     }
 }
 
-/// The files that these names mean, those of a folder in the order of their names.
+/// Returns the files that these names mean. The files of a folder are in the order of their names.
 fn manifests(names: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
     let mut found = Vec::new();
     for name in names {
@@ -190,7 +190,7 @@ fn one(
     Ok(line(Ok(written), warnings))
 }
 
-/// The configurations in the containers of an injected pod, each once.
+/// Returns the configurations in the containers of an injected pod, each once.
 fn configurations(pod: &Value) -> BTreeMap<String, String> {
     let mut texts = BTreeMap::new();
     for list in ["initContainers", "containers"] {
@@ -208,7 +208,7 @@ fn configurations(pod: &Value) -> BTreeMap<String, String> {
     texts
 }
 
-/// Nothing that is there is replaced: somebody may have gone on with it.
+/// Writes a new file. A file that is there already is not replaced, because it may have been edited since.
 fn write(path: &Path, text: &str) -> Result<(), Failure> {
     let folder = path.parent().map_or(Ok(()), fs::create_dir_all);
     let file = folder.and_then(|()| OpenOptions::new().write(true).create_new(true).open(path));
@@ -216,7 +216,8 @@ fn write(path: &Path, text: &str) -> Result<(), Failure> {
     written.map_err(|why| Failure::Unwritable(format!("{}: {why}", path.display())))
 }
 
-/// One line for each pod, and then what they have in common, the most frequent first.
+/// Makes the report: one line for each pod or definition, and then the warnings that they have in common, the most
+/// frequent first.
 fn report(lines: &[Line]) -> String {
     let mut text = String::new();
     let mut common: BTreeMap<String, usize> = BTreeMap::new();

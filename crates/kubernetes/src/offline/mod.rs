@@ -29,7 +29,7 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// The exit code.
+    /// Returns the exit code.
     pub(crate) fn code(&self) -> u8 {
         match self {
             Self::Usage(_) => 64,
@@ -41,7 +41,7 @@ impl Failure {
         }
     }
 
-    /// What is wrong.
+    /// Returns what is wrong.
     pub(crate) fn words(&self) -> &str {
         match self {
             Self::Usage(words)
@@ -97,8 +97,8 @@ fn refused(name: &str, refusal: &Refusal) -> String {
     format!("{name}: {refusal}")
 }
 
-/// `leasehold-kubernetes inject` and `check`: the result or a summary goes to standard output, warnings to standard
-/// error.
+/// Runs `leasehold-kubernetes inject` or `check`. The result or a summary goes to standard output, and the warnings go
+/// to standard error.
 pub(crate) fn run(file: &Path, settings: Option<&Path>, only_check: bool) -> Result<(), Failure> {
     let settings = self::settings(settings)?;
     let injected = apply(&read(file)?, &settings)?;
@@ -114,12 +114,12 @@ pub(crate) fn run(file: &Path, settings: Option<&Path>, only_check: bool) -> Res
     written.map_err(|error| Failure::Unwritable(format!("standard output cannot be written: {error}")))
 }
 
-/// The settings of the environment and a file; notes go to standard error.
+/// Reads the settings of the environment and of a file. The notes go to standard error.
 pub(crate) fn settings(file: Option<&Path>) -> Result<Settings, Failure> {
     settings_of(file, &|name| std::env::var(name).ok())
 }
 
-/// The operator's settings, from these variables and a file.
+/// Reads the operator's settings from these variables and from a file.
 pub(crate) fn settings_of(
     file: Option<&Path>,
     variable: &dyn Fn(&str) -> Option<String>,
@@ -135,7 +135,7 @@ pub(crate) fn settings_of(
     Ok(settings)
 }
 
-/// A file, or standard input for `-`.
+/// Reads a file, or standard input for `-`.
 fn read(file: &Path) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
     let result = if file == Path::new("-") {

@@ -10,7 +10,7 @@ metadata:
 spec: {containers: [{name: web, image: web, newer: {field: [1, 'yes', '08', null]}}]}
 ";
 
-/// A template, indented.
+/// Returns the template, indented.
 fn indented(by: usize) -> String {
     TEMPLATE.replace('\n', &format!("\n{}", " ".repeat(by)))
 }

@@ -2,8 +2,8 @@
 
 use super::Notify;
 
-/// The signal that a command sends, where it is all that the command does: `pkill -HUP nginx`, `killall -s USR1 web`,
-/// `sh -c "kill -HUP $(pidof nginx)"`.
+/// Returns the signal that a command sends, if the command does nothing else.
+/// Examples are `pkill -HUP nginx`, `killall -s USR1 web` and `sh -c "kill -HUP $(pidof nginx)"`.
 pub(super) fn signal(command: &str) -> Option<Notify> {
     let inner = unwrapped(command.trim());
     let words: Vec<&str> = inner.split_whitespace().collect();
@@ -19,7 +19,7 @@ pub(super) fn signal(command: &str) -> Option<Notify> {
     plain.then_some(Notify::Signal { signal, process })
 }
 
-/// What `sh -c "…"` runs.
+/// Returns the command that `sh -c "…"` runs. Any other command is returned as it is.
 fn unwrapped(command: &str) -> &str {
     let inner = ["/bin/sh -c ", "sh -c "].into_iter().find_map(|shell| command.strip_prefix(shell));
     let Some(inner) = inner.map(str::trim) else { return command };
@@ -27,7 +27,8 @@ fn unwrapped(command: &str) -> &str {
     quoted('"').or_else(|| quoted('\'')).unwrap_or(inner)
 }
 
-/// The signal of `-HUP`, `-s HUP` or `-SIGHUP`, and the words behind it.
+/// Returns the signal of `-HUP`, `-s HUP` or `-SIGHUP`, and the words behind it. Without such an option, the signal is
+/// `TERM`.
 fn option<'w, 'a>(words: &'w [&'a str]) -> (String, &'w [&'a str]) {
     let (name, rest) = match words {
         ["-s" | "--signal", name, rest @ ..] => (*name, rest),
@@ -44,7 +45,7 @@ fn is_signal(name: &str) -> bool {
     NAMES.contains(&name.strip_prefix("SIG").unwrap_or(name)) || name.parse::<u8>().is_ok_and(|n| n > 0)
 }
 
-/// The process of `$(pidof NAME)` or `` `pidof NAME` ``.
+/// Returns the name of the process that `$(pidof NAME)` or `` `pidof NAME` `` looks up.
 fn looked_up(text: &str) -> Option<String> {
     let text = text.trim_matches('"');
     let inner = text.strip_prefix("$(").and_then(|rest| rest.strip_suffix(')'));

@@ -5,12 +5,12 @@ use serde_json::Value;
 use crate::annotations::Annotations;
 use crate::refusal::{Refusal, shown};
 
-/// The names in one list of the pod's containers, such as `initContainers`.
+/// Returns the names in one list of the pod's containers, such as `initContainers`.
 pub(super) fn names<'p>(pod: &'p Value, list: &str) -> impl Iterator<Item = &'p str> {
     pod["spec"][list].as_array().into_iter().flatten().filter_map(|container| container["name"].as_str())
 }
 
-/// The containers that an annotation lists, or all.
+/// Returns the containers that an annotation lists, or all containers if it lists none.
 pub(super) fn chosen(pod: &Value, annotations: &Annotations<'_>, name: &str) -> Result<Vec<String>, Refusal> {
     let all: Vec<&str> = names(pod, "containers").collect();
     let Some(list) = annotations.text(name) else {
@@ -26,7 +26,7 @@ pub(super) fn chosen(pod: &Value, annotations: &Annotations<'_>, name: &str) -> 
     Ok(chosen)
 }
 
-/// The container whose mounts are copied.
+/// Returns the container whose mounts are copied, if the pod names one.
 pub(super) fn to_copy(pod: &Value, annotations: &Annotations<'_>) -> Result<Option<String>, Refusal> {
     const NAME: &str = "agent-copy-volume-mounts";
     let Some(asked) = annotations.text(NAME).map(str::trim) else { return Ok(None) };

@@ -55,19 +55,19 @@ struct Reader<'a, 'p> {
 }
 
 impl<'p> Reader<'_, 'p> {
-    /// The names of all secrets that make a file, sorted.
+    /// Returns the names of all secrets that make a file, sorted.
     fn names(&self) -> BTreeSet<&'p str> {
         let all = [SECRET, TEMPLATE, TEMPLATE_FILE].into_iter().flat_map(|kind| self.annotations.each(kind));
         all.filter(|(_, value)| !value.trim().is_empty()).map(|(name, _)| name).collect()
     }
 
-    /// The annotation that makes this secret a file.
+    /// Returns the kind of the annotation that makes this secret a file.
     fn declared_by(&self, name: &str) -> &'static str {
         let has = |kind: &&str| self.of(kind, name).is_some();
         [SECRET, TEMPLATE, TEMPLATE_FILE].into_iter().find(has).unwrap_or(SECRET)
     }
 
-    /// A value of one secret, where it is not blank.
+    /// Returns the value of an annotation of one secret, if the value is not blank.
     fn of(&self, kind: &str, name: &str) -> Option<&'p str> {
         self.annotations.text(&format!("{kind}-{name}"))
     }
@@ -114,7 +114,7 @@ impl<'p> Reader<'_, 'p> {
         format!("{{{{ with secret {path} }}}}{each}{{{{ end }}}}")
     }
 
-    /// The file's place below its folder.
+    /// Returns the file's place below its folder.
     fn below(&self, name: &str) -> Result<String, Refusal> {
         let keeps =
             self.flag("preserve-secret-case", name).or_else(|| self.annotations.flag("preserve-secret-case"));
@@ -134,7 +134,7 @@ impl<'p> Reader<'_, 'p> {
         ))
     }
 
-    /// The folder of this secret, where it is not the one of all.
+    /// Returns the folder of this secret, if it is not the folder of all secrets.
     fn own_folder(&self, name: &str) -> Option<String> {
         let own = self.of(FOLDER, name)?.trim_end_matches('/');
         (own != self.folder).then(|| own.to_owned())
@@ -180,7 +180,7 @@ impl<'p> Reader<'_, 'p> {
     }
 }
 
-/// A text as a literal of Go.
+/// Writes a text as a literal of Go.
 fn quoted(text: &str) -> String {
     let mut quoted = String::from('"');
     for c in text.chars() {

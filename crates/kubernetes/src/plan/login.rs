@@ -91,7 +91,7 @@ pub(super) fn login(
     Ok(Login { method: name.to_owned(), mount: mount(annotations, settings, name), keys })
 }
 
-/// The mount below `auth/`. The operator's is that of the operator's own method.
+/// Returns the mount below `auth/`. The operator's mount is used for the operator's own method only.
 fn mount(annotations: &Annotations<'_>, settings: &Settings, method: &str) -> String {
     let own = annotations.text("auth-path");
     let path =

@@ -280,13 +280,13 @@ fn asks(annotations: &Annotations<'_>, name: &str) -> Result<bool, Refusal> {
 }
 
 impl Plan {
-    /// Whether it asks for no secret at all, as while a pod is tried out.
+    /// Returns whether the plan asks for no secret at all, as it does while a pod is tried out.
     pub(crate) fn is_empty(&self) -> bool {
         let nothing = self.files.is_empty() && !self.token_file && self.variables.is_empty();
         nothing && self.base == Base::Annotations && self.shape != Shape::Exec
     }
 
-    /// Whether a run stays, and so serves its status and leaves a handoff.
+    /// Returns whether a run of the agent stays. A run that stays serves its status and leaves a handoff.
     pub(crate) fn stays(&self) -> bool {
         ![Shape::Classic { init: true, sidecar: false }, Shape::EnvFile].contains(&self.shape)
     }

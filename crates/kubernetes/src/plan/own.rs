@@ -92,7 +92,7 @@ fn base(annotations: &Annotations<'_>, settings: &Settings) -> Result<Base, Refu
     }
 }
 
-/// The configuration in an annotation. What belongs to the injection is not its own to say.
+/// Reads the configuration in an annotation. It may not set the keys that the injection sets.
 fn own_text(annotations: &Annotations<'_>, text: &str, settings: &Settings) -> Result<Mapping, Refusal> {
     let wrong = |what: String, advice: &str| annotations.refusal("config", what, advice);
     let levels = nesting(text);
@@ -117,7 +117,8 @@ fn own_text(annotations: &Annotations<'_>, text: &str, settings: &Settings) -> R
 /// No configuration comes near. The reader's time grows with the square of the levels, and other pods wait meanwhile.
 const DEEPEST: usize = 100;
 
-/// How many brackets are open at once, also in texts, where they are few.
+/// Returns the largest number of brackets that are open at once. Brackets in texts are counted, too, but there are few
+/// of them.
 fn nesting(text: &str) -> usize {
     let (mut open, mut most) = (0_usize, 0);
     for byte in text.bytes() {
@@ -131,7 +132,7 @@ fn nesting(text: &str) -> usize {
     most
 }
 
-/// Where the files go: as the configuration says, or as usual.
+/// Returns the folder of the files: the one that the configuration names, or else the usual one.
 fn folder(base: &Base) -> String {
     let own = match base {
         Base::Text(map) => map.get("secrets_dir").and_then(|folder| folder.as_str()),
@@ -187,7 +188,8 @@ fn login(
     Ok((Some(Login { method, mount, keys }), token::own(settings)))
 }
 
-/// Whether the containers' own variables are looked through: only the parent of a process can do that.
+/// Returns whether the containers' own variables are searched for names of secrets. Only the parent of a process can do
+/// that, so it needs exec mode.
 fn resolve_env(annotations: &Annotations<'_>, shape: Shape) -> Result<bool, Refusal> {
     let asked = annotations.flag("resolve-env") == Some(true);
     if asked && shape != Shape::Exec {
@@ -197,7 +199,7 @@ fn resolve_env(annotations: &Annotations<'_>, shape: Shape) -> Result<bool, Refu
     Ok(asked)
 }
 
-/// The secrets as files, in exec mode as variables, and for variables by files as both.
+/// Reads the secrets: as files, in exec mode as variables, and for variables by files as both.
 fn secrets(
     annotations: &Annotations<'_>,
     shape: Shape,

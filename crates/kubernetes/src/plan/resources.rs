@@ -8,7 +8,7 @@ use crate::settings::Settings;
 /// The names of annotations, and the resources that they mean.
 const RESOURCES: [(&str, &str); 3] = [("cpu", "cpu"), ("mem", "memory"), ("ephemeral", "ephemeral-storage")];
 
-/// `requests` and `limits`. An empty annotation leaves a resource out.
+/// Returns the `requests` and the `limits`. An empty annotation leaves a resource out.
 pub(super) fn resources(annotations: &Annotations<'_>, settings: &Settings) -> Value {
     let set = |kind: &str, defaults: &std::collections::BTreeMap<String, String>| {
         let mut set = Map::new();

@@ -29,7 +29,7 @@ pub(super) fn security(
     Ok(Some(Security { user, group }))
 }
 
-/// The user of the first container: its own, or the pod's.
+/// Returns the user of the first container: the container's own user, or else the pod's.
 fn same_user(pod: &Value, annotations: &Annotations<'_>) -> Result<u64, Refusal> {
     let of = |holder: &Value| holder["securityContext"]["runAsUser"].as_u64();
     let user = of(&pod["spec"]["containers"][0]).or_else(|| of(&pod["spec"]));

@@ -52,7 +52,7 @@ fn in_flight(annotations: &Annotations<'_>, settings: &Settings) -> Option<u64> 
         .or(settings.max_in_flight)
 }
 
-/// The address of the pod, or of the operator.
+/// Returns the address that the pod names, or else the operator's.
 fn address(annotations: &Annotations<'_>, settings: &Settings) -> Result<String, Refusal> {
     if let Some(address) = annotations.text("service") {
         allowed(address, settings).map_err(|(what, advice)| annotations.refusal("service", what, advice))?;
@@ -67,7 +67,7 @@ fn address(annotations: &Annotations<'_>, settings: &Settings) -> Result<String,
     })
 }
 
-/// Whether the operator lets a pod name this address; otherwise what is wrong, and what to do.
+/// Checks whether the operator lets a pod name this address. If not, the error is what is wrong, and what to do.
 pub(super) fn allowed(address: &str, settings: &Settings) -> Result<(), (String, &'static str)> {
     // The operator's own address is allowed, whatever the list says.
     let known = settings.address.as_deref() == Some(address);

@@ -34,12 +34,12 @@ pub(super) fn token(
     Ok(if annotations.text(VOLUME).is_some() { token } else { Token::None })
 }
 
-/// A projected token of our own.
+/// Returns a projected token of our own.
 pub(super) fn own(settings: &Settings) -> Token {
     Token::Projected { audience: settings.token_audience.clone(), seconds: settings.token_seconds }
 }
 
-/// A volume of the pod, and the token's file in it.
+/// Returns a volume of the pod, and the path of the token's file in it.
 fn volume(pod: &Value, annotations: &Annotations<'_>, name: &str) -> Result<(Token, String), Refusal> {
     let volumes = pod["spec"]["volumes"].as_array().into_iter().flatten();
     let volume = volumes.clone().find(|volume| volume["name"] == name);
@@ -55,7 +55,7 @@ fn volume(pod: &Value, annotations: &Annotations<'_>, name: &str) -> Result<(Tok
     Ok((Token::Volume { name: name.to_owned(), mount }, file))
 }
 
-/// Where the first container that mounts a volume does so.
+/// Returns the path at which the first container that mounts a volume mounts it.
 fn mounted_at<'p>(pod: &'p Value, volume: &str) -> Option<&'p str> {
     let containers = pod["spec"]["containers"].as_array().into_iter().flatten();
     let mut mounts =

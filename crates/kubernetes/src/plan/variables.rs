@@ -5,8 +5,8 @@ use super::{File, Source};
 /// Where init writes them; no other container mounts it.
 pub(crate) const FOLDER: &str = "/leasehold/variables";
 
-/// The file of a variable, `NAME='value'`. The kubelet knows no way to write a quote in a value, so such a value ends init,
-/// and the message names the file, which is called like the variable.
+/// Makes the file of a variable, `NAME='value'`. The kubelet knows no way to write a quote in a value, so a value with
+/// a quote makes init fail. The message of init names the file, which is called like the variable.
 pub(super) fn file(name: &str, path: &str, key: &str) -> File {
     let [path, key] = [path, key].map(|text| serde_json::Value::from(text).to_string());
     let template = [

@@ -87,7 +87,8 @@ fn no_proxy(annotations: &Annotations<'_>, warnings: &mut Vec<String>) -> Result
     Ok(())
 }
 
-/// A pod that ends by itself would never end beside a second container, so it gets a native sidecar.
+/// Decides which containers are added. A pod that ends by itself would never end beside a second container, so it gets
+/// a native sidecar if the cluster knows native sidecars.
 fn shape(
     pod: &Value,
     annotations: &Annotations<'_>,
@@ -145,7 +146,7 @@ fn login(
 
 use super::Login;
 
-/// The operator's authority, where the pod names none.
+/// Returns the operator's authority, if the pod names none and the address is not plain HTTP.
 fn authority(server: &Server, settings: &Settings) -> Option<String> {
     let own = server.ca_file.is_some() || server.ca_dir.is_some();
     let plain = server.address.as_deref().is_some_and(|address| address.starts_with("http://"));
@@ -172,8 +173,9 @@ fn extras(pod: &Value, annotations: &Annotations<'_>) -> Result<Extras, Refusal>
     Ok(Extras { tls_secret: text("tls-secret"), extra_secret: text("agent-extra-secret"), copy_from })
 }
 
-/// Whether the sidecar revokes, and how many seconds after SIGTERM. A native one stops after the application; beside a
-/// classic one the application may still use its credentials, so it revokes on request only, as in vault-k8s.
+/// Returns whether the sidecar revokes, and how many seconds after SIGTERM it does so. A native sidecar stops after the
+/// application. Beside a classic sidecar, the application may still use its credentials, so a classic sidecar revokes
+/// on request only, as in vault-k8s.
 fn at_the_end(annotations: &Annotations<'_>, settings: &Settings, shape: Shape) -> (bool, u64) {
     let asked = annotations.flag("agent-revoke-on-shutdown").or(settings.revoke);
     match shape {
@@ -214,7 +216,7 @@ fn log_level(annotations: &Annotations<'_>) -> Option<&'static str> {
     })
 }
 
-/// A patch that the check has read already.
+/// Returns the patch in an annotation. The check of the annotations has read the patch already.
 fn patch(annotations: &Annotations<'_>, name: &str) -> Option<json_patch::Patch> {
     serde_json::from_str(annotations.text(name)?).ok()
 }

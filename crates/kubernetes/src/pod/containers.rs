@@ -21,7 +21,7 @@ pub(super) enum Role {
     Native,
 }
 
-/// The names of the containers that a plan adds.
+/// Returns the names of the containers that a plan adds.
 pub(super) fn names(plan: &Plan) -> Vec<&'static str> {
     match plan.shape {
         Shape::Exec => vec![super::exec::INSTALL],
@@ -84,7 +84,7 @@ fn container(plan: &Plan, role: Role, text: &str, copied: &[Value]) -> Value {
     container
 }
 
-/// The image has no shell and the endpoint may be a socket, so the binary itself is the probe.
+/// Makes a probe that runs the binary itself, because the image has no shell and the endpoint may be a socket.
 fn probe(asks: &str, period: u64, failures: u64) -> Value {
     json!({
         "exec": {"command": [PROGRAM, "status", asks]},
@@ -94,7 +94,8 @@ fn probe(asks: &str, period: u64, failures: u64) -> Value {
     })
 }
 
-/// The restricted Pod Security Standard holds for it, whatever the pod itself says.
+/// Makes the security context of a container of ours. The restricted Pod Security Standard holds for the container,
+/// whatever the pod itself says.
 pub(super) fn security_context(security: Security) -> Value {
     json!({
         "runAsUser": security.user,
@@ -125,7 +126,7 @@ pub(super) fn configuration_variable(text: &str) -> Value {
 /// A few operations that copy the whole into itself make a container that no memory holds.
 const LARGEST: usize = 512 * 1024;
 
-/// About the bytes of a value.
+/// Estimates the size of a value in bytes.
 fn size(value: &Value) -> usize {
     const NODE: usize = 4;
     NODE + match value {
@@ -136,7 +137,7 @@ fn size(value: &Value) -> usize {
     }
 }
 
-/// The container after the pod's own patch of it.
+/// Returns the container after the pod's own patch is applied to it.
 fn patched(mut container: Value, plan: &Plan, role: Role) -> Result<Value, Refusal> {
     let [init, sidecar] = &plan.patches;
     let (patch, annotation) = match role {

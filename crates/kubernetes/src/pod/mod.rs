@@ -33,7 +33,7 @@ pub(crate) fn assemble(pod: &mut Value, plan: &Plan) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// A list of the pod's specification, which is made where it is not there.
+/// Returns a list of the pod's specification, and makes the list if it is missing.
 fn list<'p>(pod: &'p mut Value, name: &str) -> &'p mut Vec<Value> {
     let list = &mut pod["spec"][name];
     if !list.is_array() {
@@ -42,7 +42,7 @@ fn list<'p>(pod: &'p mut Value, name: &str) -> &'p mut Vec<Value> {
     list.as_array_mut().expect("it was made an array above")
 }
 
-/// Whether a list has something of this name.
+/// Returns whether a list of the pod's specification has an entry of this name.
 fn has(pod: &Value, list: &str, name: &str) -> bool {
     pod["spec"][list].as_array().into_iter().flatten().any(|entry| entry["name"] == name)
 }

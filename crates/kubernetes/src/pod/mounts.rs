@@ -37,7 +37,7 @@ pub(super) fn give_to_the_application(pod: &mut Value, plan: &Plan) -> Result<()
     Ok(())
 }
 
-/// The volumes of files.
+/// Returns the mounts of the volumes of files.
 fn secrets(plan: &Plan, read_only: bool) -> Vec<Value> {
     if plan.shape == Shape::EnvFile {
         return vec![mount(volumes::VARIABLES, VARIABLES_FOLDER, read_only)];
@@ -68,7 +68,7 @@ pub(super) fn add(container: &mut Value, list: &str, mounts: Vec<Value>) -> Resu
     Ok(())
 }
 
-/// What the plan has our containers copy from one of the pod's.
+/// Returns the mounts that the plan has our containers copy from one of the pod's containers.
 pub(super) fn copied(pod: &Value, plan: &Plan) -> Vec<Value> {
     let Some(name) = &plan.extras.copy_from else { return Vec::new() };
     let all = ["containers", "initContainers"].into_iter().filter_map(|list| pod["spec"][list].as_array());
@@ -82,7 +82,7 @@ fn is_of_files(plan: &Plan, mount: &Value) -> bool {
     secrets(plan, true).iter().any(|ours| ours["name"] == mount["name"])
 }
 
-/// The mounts of our containers.
+/// Returns the mounts of our containers.
 pub(super) fn ours(plan: &Plan, copied: &[Value]) -> Vec<Value> {
     let mut mounts = secrets(plan, false);
     mounts.extend(private(plan));
@@ -94,7 +94,7 @@ pub(super) fn ours(plan: &Plan, copied: &[Value]) -> Vec<Value> {
     mounts
 }
 
-/// What only Leasehold mounts: the handoff, the token, the authority and the configuration.
+/// Returns the mounts that only Leasehold has: the handoff, the token, the authority and the configuration.
 pub(super) fn private(plan: &Plan) -> Vec<Value> {
     let mut mounts = Vec::from_iter(plan.stays().then(|| mount(volumes::HANDOFF, HANDOFF, false)));
     match &plan.token {

@@ -31,12 +31,12 @@ const HANDOFF_SIZE: &str = "16Mi";
 /// On disk: memory would be charged to the pod for as long as it lives.
 const PROGRAM_SIZE: &str = "32Mi";
 
-/// The volume of the files in the folder of this number.
+/// Returns the name of the volume for the files in the folder of this number.
 pub(super) fn own_folder(number: usize) -> String {
     format!("leasehold-secrets-{}", number + 1)
 }
 
-/// All volumes, in their order.
+/// Returns all volumes that are added, in their order.
 pub(super) fn volumes(plan: &Plan) -> Vec<Value> {
     let memory =
         |name: &str, size: &str| json!({"name": name, "emptyDir": {"medium": "Memory", "sizeLimit": size}});

@@ -150,7 +150,7 @@ fn authority(text: &str, settings: &mut Settings) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// The PEM in a text that is PEM, or base64 of it.
+/// Returns the PEM in a text that is PEM, or base64 of PEM.
 pub(super) fn pem(text: &str) -> Option<String> {
     const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
     if text.contains(BEGIN) {

@@ -23,8 +23,8 @@ const RENAMED: &[(&str, &str)] = &[
     ("ephemeral-storage-limit", "EPHEMERAL_LIMIT"),
 ];
 
-/// What the injector's flags say, by the names of the variables that mean the same. As in Go, flags end at the first
-/// word that is none: the chart of vault-k8s writes `2>&1` there, which no shell ever reads.
+/// Reads the injector's flags, and returns their values by the names of the variables that mean the same. As in Go, the
+/// flags end at the first word that is no flag. The chart of vault-k8s writes `2>&1` there, which no shell ever reads.
 ///
 /// # Errors
 /// A flag that vault-k8s does not have, or one without its value.
@@ -53,7 +53,7 @@ pub(crate) fn flags(arguments: &[String]) -> Result<BTreeMap<String, String>, St
     Ok(found)
 }
 
-/// The variable that means what a flag means.
+/// Returns the variable that means the same as a flag.
 fn variable(flag: &str) -> Option<String> {
     let renamed = RENAMED.iter().find(|(name, _)| *name == flag).map(|(_, variable)| (*variable).to_owned());
     let is_old = |name: &str| RENAMED.iter().any(|(_, variable)| *variable == name);

@@ -110,7 +110,8 @@ impl std::fmt::Display for Unusable {
 impl std::error::Error for Unusable {}
 
 impl Settings {
-    /// The settings of an environment, with those of a YAML file laid upon it. The notes name what has no effect.
+    /// Reads the settings of an environment, and lays those of a YAML file upon them. The notes name what has no
+    /// effect.
     ///
     /// # Errors
     /// [`Unusable`] with the first thing that is wrong.
@@ -127,7 +128,7 @@ impl Settings {
     }
 }
 
-/// Whether a list of whole names, or beginnings that end in `*`, has `name`.
+/// Returns whether a list has `name`. The list's entries are whole names, or beginnings that end in `*`.
 pub(crate) fn allows(list: &[String], name: &str) -> bool {
     list.iter().any(|entry| match entry.strip_suffix('*') {
         Some(beginning) => name.starts_with(beginning),

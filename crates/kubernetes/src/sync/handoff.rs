@@ -128,8 +128,10 @@ fn undecrypted(failure: Failure) -> Trouble {
 }
 
 impl Handoffs {
+    /// Makes the handoffs of a controller, with a client of their own.
+    ///
     /// # Errors
-    /// The client's: a file of the server's settings cannot be used.
+    /// The client's error: a file of the server's settings cannot be used.
     pub(crate) fn new(
         settings: Settings,
         cluster: Arc<Cluster>,

@@ -277,8 +277,8 @@ impl Publisher {
         }
     }
 
-    /// An answer like 504 comes from a proxy, or from an API server that waits no longer for its store: the write may still
-    /// be done.
+    /// Writes an object. If an answer has a status like 504, the write may still be done: such an answer comes from a
+    /// proxy, or from an API server that no longer waits for its store.
     async fn write(&self, method: Method, path: &str, object: &Value) -> Result<Value, Unpublished> {
         let path = format!("{path}?fieldManager={MANAGER}");
         let answer = self.cluster.send(method, &path, object).await.map_err(unheard)?;

@@ -152,6 +152,8 @@ struct Busy {
 }
 
 impl Run {
+    /// Makes an engine, and what it works with.
+    ///
     /// # Errors
     /// Says what is wrong with the server's settings, or that no timer can be had.
     pub(crate) fn new(

@@ -58,7 +58,7 @@ impl Case {
         Self { before, outcome: outcome.map_err(|refusal| refusal.to_string()) }
     }
 
-    /// Everything that is not as expected.
+    /// Returns everything that is not as expected.
     fn wrong(&self, expected: &Value) -> Vec<String> {
         let mut wrong = Vec::new();
         let allowed = expected["allowed"].as_bool().unwrap_or(true);
@@ -81,7 +81,8 @@ impl Case {
     }
 }
 
-/// Our words for the reasons of the facts.
+/// Checks that a refusal has the reason that a fact expects, in our words for that reason. Returns what is wrong if it
+/// has another.
 fn why(expected: &Value, refusal: &str) -> Option<String> {
     let reason = expected["why"].as_str()?;
     let words = match reason {
@@ -108,7 +109,7 @@ fn settings(injector: &Value) -> Settings {
     settings
 }
 
-/// The pod of a fact: that of the README, changed by what the fact says.
+/// Makes the pod of a fact, which is the pod of the README with the changes that the fact names.
 fn pod(fact: &Value) -> Value {
     let mut pod = super::pod(&[]);
     pod["metadata"]["annotations"] = fact["annotations"].clone();
@@ -169,7 +170,7 @@ impl Seen<'_> {
         container(self.pod, name).unwrap_or(&Value::Null)
     }
 
-    /// Our container that stays, or else the one that does not.
+    /// Returns our container that stays, or else our container that does not stay.
     fn agent(&self) -> &Value {
         container(self.pod, "vault-agent").unwrap_or_else(|| self.container("vault-agent-init"))
     }
@@ -178,7 +179,7 @@ impl Seen<'_> {
         configuration(self.agent())
     }
 
-    /// What there is, in the shape of what is expected.
+    /// Returns what there is, in the shape of what is expected.
     fn seen(&self, key: &str, expected: &Value) -> Value {
         match key {
             "allowed" | "patched" | "why" => expected.clone(),
@@ -367,7 +368,7 @@ fn one_file(file: &Value, expected: &Value, folder: &str) -> Value {
     seen
 }
 
-/// Whether everything that is expected is there. Null means that it must not be.
+/// Returns whether everything that is expected is there. An expected null means that the value must not be there.
 fn contains(seen: &Value, expected: &Value) -> bool {
     match (seen, expected) {
         (Value::Object(seen), Value::Object(expected)) => {

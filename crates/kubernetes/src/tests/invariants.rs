@@ -14,7 +14,7 @@ const OURS: [&str; 5] =
 /// Volumes that only our containers mount.
 const PRIVATE: [&str; 2] = ["leasehold-handoff", "leasehold-token"];
 
-/// Everything that does not hold.
+/// Returns everything that does not hold.
 pub(super) fn broken(before: &Value, after: &Value) -> Vec<String> {
     let mut broken = Vec::new();
     let mut patched = before.clone();
@@ -33,7 +33,7 @@ fn all(pod: &Value) -> impl Iterator<Item = &Value> {
     ["initContainers", "containers"].into_iter().filter_map(|list| pod["spec"][list].as_array()).flatten()
 }
 
-/// What the API server would refuse.
+/// Returns what the API server would refuse about names and mounts.
 fn names_and_mounts(pod: &Value) -> Vec<String> {
     let mut broken = Vec::new();
     let unique = |values: Vec<String>| values.iter().collect::<BTreeSet<_>>().len() == values.len();
@@ -55,7 +55,8 @@ fn names_and_mounts(pod: &Value) -> Vec<String> {
     broken
 }
 
-/// The application's containers are those that were there before.
+/// Returns which of the application's containers mount a volume that is Leasehold's. The application's containers are
+/// those that were there before.
 fn private_volumes(before: &Value, after: &Value) -> Vec<String> {
     let theirs: Vec<&Value> = all(before).map(|container| &container["name"]).collect();
     let exec = container(after, "leasehold-install").is_some();
@@ -66,7 +67,8 @@ fn private_volumes(before: &Value, after: &Value) -> Vec<String> {
     applications.filter(private).map(|it| format!("{} mounts what is Leasehold's", it["name"])).collect()
 }
 
-/// What the restricted Pod Security Standard asks of a container, where it has a security context.
+/// Returns a complaint if a container has a security context, but not all that the restricted Pod Security Standard
+/// asks for.
 fn unrestricted(container: &Value) -> Option<String> {
     let security = &container["securityContext"];
     let restricted = security["allowPrivilegeEscalation"] == false

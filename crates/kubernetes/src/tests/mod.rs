@@ -12,12 +12,12 @@ use crate::inject::{Outcome, Request, inject};
 use crate::refusal::Refusal;
 use crate::settings::Settings;
 
-/// The settings of the facts.
+/// Returns the settings of the facts.
 pub(crate) fn settings() -> Settings {
     Settings { address: Some("https://vault:8200".to_owned()), ..Settings::default() }
 }
 
-/// A pod with the containers `web` and `helper`, as the API server sends it.
+/// Makes a pod with the containers `web` and `helper`, as the API server sends it.
 pub(crate) fn pod(annotations: &[(&str, &str)]) -> Value {
     let annotations: serde_json::Map<String, Value> =
         annotations.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
@@ -33,7 +33,7 @@ pub(crate) fn pod(annotations: &[(&str, &str)]) -> Value {
     })
 }
 
-/// A pod with the least that vault-k8s needs, and these annotations of its besides.
+/// Makes a pod with the least that vault-k8s needs, and with these other annotations of vault-k8s.
 pub(crate) fn vault(annotations: &[(&str, &str)]) -> Value {
     let mut pod = pod(&[("vault.hashicorp.com/agent-inject", "true"), ("vault.hashicorp.com/role", "web")]);
     for (name, value) in annotations {
@@ -46,7 +46,7 @@ pub(crate) fn run(pod: &Value) -> Result<Outcome, Refusal> {
     inject(pod, Request { namespace: "default" }, &settings())
 }
 
-/// The pod after the injection, and the warnings.
+/// Injects Leasehold into a pod, and returns the pod after the injection and the warnings.
 #[track_caller]
 pub(crate) fn injected(pod: &Value) -> (Value, Vec<String>) {
     match run(pod) {
@@ -60,13 +60,13 @@ pub(crate) fn refused(pod: &Value) -> String {
     run(pod).expect_err("a refusal").to_string()
 }
 
-/// A container, whichever list it is in.
+/// Returns a container, whichever list it is in.
 pub(crate) fn container<'p>(pod: &'p Value, name: &str) -> Option<&'p Value> {
     let lists = ["initContainers", "containers"].into_iter().filter_map(|list| pod["spec"][list].as_array());
     lists.flatten().find(|container| container["name"] == name)
 }
 
-/// The configuration that a container gets, as the kubelet hands it over.
+/// Returns the configuration that a container gets, as the kubelet passes it on.
 #[track_caller]
 pub(crate) fn configuration(container: &Value) -> Value {
     let variables = container["env"].as_array().expect("variables");
@@ -75,7 +75,7 @@ pub(crate) fn configuration(container: &Value) -> Value {
     serde_yaml::from_str(&text).expect("valid YAML")
 }
 
-/// The mounts of a container.
+/// Returns the mounts of a container.
 pub(crate) fn mounts(container: &Value) -> &[Value] {
     container["volumeMounts"].as_array().map_or(&[], Vec::as_slice)
 }

@@ -7,14 +7,14 @@ use super::{invariants, run, vault};
 use crate::annotations::table::{OWN, VAULT};
 use crate::inject::Outcome;
 
-/// A name of a table, with the name of a secret behind some.
+/// Makes names of a table, some of them with the name of a secret behind them.
 fn name() -> impl Strategy<Value = String> {
     let known = VAULT.entries.iter().map(|entry| entry.name.to_owned()).collect::<Vec<_>>();
     (prop::sample::select(known), prop::sample::select(vec!["", "-a", "-A", "-b.txt", "-..", "-a/b", "-\0"]))
         .prop_map(|(name, secret)| name + secret)
 }
 
-/// A value that some annotation takes, or none does.
+/// Makes values, some that an annotation takes and some that no annotation takes.
 fn value() -> impl Strategy<Value = String> {
     let plain = vec![
         "",

@@ -6,7 +6,8 @@ use crate::stage::{FINALIZER, SOON, Stage, definition, encoded, secret, spec, va
 use crate::support::api_server::api_server_possible;
 use crate::support::wait::wait_until;
 
-/// The rights in secrets-manager's own example: no `patch`, no events.
+/// Grants an account the rights of secrets-manager's own example, which has no `patch` and no events. Returns the
+/// account's token.
 fn their_rights(stage: &Stage) -> String {
     stage.api.namespace("leasehold");
     let account = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "sm", "namespace": "leasehold"}});

@@ -79,7 +79,7 @@ fn an_edit_that_is_refused_leaves_the_secret_and_its_leases_as_they_are() {
     wait_until("the lease to be gone", SOON, || leases(&stage) == 0);
 }
 
-/// Another role whose logins may read the same.
+/// Makes another role, whose logins may read the same.
 fn another_role(stage: &Stage) {
     let role = json!({
         "bound_service_account_names": ["web"], "bound_service_account_namespaces": ["shop"],

@@ -11,7 +11,8 @@ use crate::support::wait::wait_until;
 
 const FACTS: &str = include_str!("facts.json");
 
-/// Where we do better, what is expected in place of what secrets-manager does.
+/// Returns what is expected here for a fact. Where we do better than secrets-manager, it replaces what secrets-manager
+/// does.
 fn ours(name: &str, expect: &Value) -> Value {
     match name {
         "a number in Vault crashes the controller" => json!({"secret": {"data": {"foo": "5"}}}),
@@ -29,7 +30,7 @@ fn ours(name: &str, expect: &Value) -> Value {
     }
 }
 
-/// What the event says where a Secret is not as the definition asks.
+/// Returns what the event says if a Secret is not as the definition asks.
 fn trouble(name: &str) -> &'static str {
     let invalid = "the API server finds the Secret invalid (422)";
     match name {
@@ -51,12 +52,12 @@ fn trouble(name: &str) -> &'static str {
     }
 }
 
-/// How many events about a definition say this.
+/// Counts the events about a definition that say this.
 fn count_of(stage: &Stage, definition: &str, said: &str) -> usize {
     stage.events(definition).iter().filter(|(_, text)| text.contains(said)).count()
 }
 
-/// Whether the fact is about one definition in a namespace that is watched, under the usual flags.
+/// Returns whether a fact is about one definition in a namespace that is watched, under the usual flags.
 fn is_of_the_table(fact: &Value) -> bool {
     // This build of the API server, with a newer Go than its own, takes an empty text for null where the schema has a text.
     // A unit test of `sync::definition` has the fact.
@@ -187,7 +188,8 @@ fn check(
     }
 }
 
-/// Whether a metric with these labels has counted something, under the address of the Vault as it was given.
+/// Returns whether a metric with these labels has counted an error of the kind `BackendSecretNotFoundError`, under the
+/// address of the Vault as it was given.
 fn counts(controller: &Controller, stage: &Stage, metric: &str, labels: &str) -> bool {
     let begin = format!("secrets_manager_{metric}{{vault_address=\"{}\",", stage.vault.address());
     let text = controller.ask("/metrics").expect("it serves metrics").1;
@@ -195,7 +197,7 @@ fn counts(controller: &Controller, stage: &Stage, metric: &str, labels: &str) ->
     lines.any(|line| line.contains("error=\"BackendSecretNotFoundError\"") && !line.ends_with(" 0"))
 }
 
-/// Whether a Secret is as a fact has it.
+/// Returns whether a Secret is as a fact has it.
 fn is_as(live: &Value, wanted: &Value) -> bool {
     let data = wanted["data"].as_object();
     let count = live["data"].as_object().map_or(0, serde_json::Map::len);

@@ -17,7 +17,7 @@ use crate::synced::{make, value_of, with_accounts};
 
 const HERE: &str = "https://kubernetes.default.svc";
 
-/// A SyncedSecret with a value, and a one-time password that has a lease.
+/// Makes a SyncedSecret's specification with a value, and with a one-time password that has a lease.
 pub(crate) fn leased(path: &str) -> serde_json::Value {
     json!({
         "auth": {"serviceAccount": "web", "role": "web"}, "refresh": "1s",
@@ -33,7 +33,7 @@ pub(crate) fn through(stage: &Stage, gate: &Gate, name: &str, args: &[&str]) -> 
     stage.launch(&token, name, (args, &[]), &gate.url())
 }
 
-/// One-time passwords that live long enough for a test.
+/// Lets one-time passwords live long enough for a test.
 pub(crate) fn long_leases(stage: &Stage) {
     let long = json!({"default_lease_ttl": "1h", "max_lease_ttl": "1h"});
     stage.vault.ask("POST", "sys/mounts/ssh/tune", Some(long)).ok();

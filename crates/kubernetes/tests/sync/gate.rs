@@ -58,7 +58,8 @@ pub(crate) struct Gate {
 }
 
 impl Asked {
-    /// Whether it changes something that lasts: not an event, a Lease, or a token.
+    /// Returns whether a request changes something that lasts. An event, a Lease and a token do not last, and a dry run
+    /// changes nothing.
     pub(crate) fn writes(&self) -> bool {
         let passing = ["/events", "/leases", "/token"];
         let path = self.path.split('?').next().unwrap_or_default();
@@ -69,7 +70,8 @@ impl Asked {
 }
 
 impl Gate {
-    /// In front of the server at this address, which speaks TLS with a certificate of this authority.
+    /// Starts a gate in front of the server at this address. The server speaks TLS with a certificate of the authority
+    /// in `ca_file`.
     pub(crate) fn to(server: &str, ca_file: &Path) -> Self {
         let port =
             server.rsplit(':').next().and_then(|port| port.parse().ok()).expect("an address with a port");
@@ -102,12 +104,12 @@ impl Gate {
         format!("http://{}", self.address)
     }
 
-    /// From now on decides so about each request.
+    /// Lets this rule decide about each request from now on.
     pub(crate) fn rule(&self, rule: impl FnMut(&Asked) -> Fate + Send + 'static) {
         *locked(&self.shared.rule) = Some(Box::new(rule));
     }
 
-    /// From now on passes everything on.
+    /// Passes every request on from now on.
     pub(crate) fn pass(&self) {
         *locked(&self.shared.rule) = None;
     }
@@ -119,7 +121,7 @@ impl Gate {
         }
     }
 
-    /// The server is away, or back.
+    /// Takes the server away, or brings it back.
     pub(crate) fn away(&self, away: bool) {
         self.shared.away.store(away, Ordering::SeqCst);
         if away {
@@ -127,7 +129,7 @@ impl Gate {
         }
     }
 
-    /// What was asked so far.
+    /// Returns the requests that have come so far.
     pub(crate) fn asked(&self) -> Vec<Asked> {
         locked(&self.shared.asked).clone()
     }
@@ -187,7 +189,7 @@ impl Shared {
     }
 }
 
-/// What an API server says with this status.
+/// Answers with what an API server says with this status.
 fn answer(near: &TcpStream, status: u16) -> io::Result<()> {
     let body = format!(
         "{{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"status\":\"Failure\",\"message\":\"canary from the gate\",\"code\":{status}}}"
@@ -211,7 +213,7 @@ fn gone(near: &TcpStream) -> io::Result<()> {
     near.shutdown(Shutdown::Both)
 }
 
-/// A request, whose connection ends with the answer.
+/// Reads a request, and changes it so that its connection ends with the answer.
 fn read_request(near: &TcpStream) -> io::Result<(Asked, Vec<u8>)> {
     let mut reader = BufReader::new(near);
     let (mut bytes, mut length, mut first) = (Vec::new(), 0, String::new());

@@ -22,7 +22,7 @@ use crate::synced::{condition, make, place, secret, value_of, with_accounts};
 pub(crate) const ARGS: [&str; 2] =
     ["-handoff.secret=leasehold-sync-handoff", "-handoff.transit=transit/keys/sync"];
 
-/// A transit engine that the controller's own login may use, and leases that outlive a test.
+/// Sets up a transit engine that the controller's own login may use, and leases that outlive a test.
 fn with_transit(stage: &Stage) {
     with_accounts(stage);
     long_leases(stage);
@@ -34,7 +34,7 @@ fn with_transit(stage: &Stage) {
     stage.vault.ask("PUT", "sys/policies/acl/sync", Some(json!({"policy": policy}))).ok();
 }
 
-/// The leases of one-time passwords that the server has.
+/// Counts the leases of one-time passwords that the server has.
 pub(crate) fn leases(stage: &Stage) -> usize {
     let list = stage.vault.ask("LIST", "sys/leases/lookup/ssh/creds/otp", None);
     list.json()["data"]["keys"].as_array().map_or(0, Vec::len)
@@ -384,7 +384,7 @@ fn a_transit_key_that_is_denied_costs_no_further_login_and_a_dead_token_costs_on
     assert_eq!(logins(), before + 1);
 }
 
-/// The accessors of the tokens with a policy.
+/// Returns the accessors of the tokens that have a policy.
 fn accessors(stage: &Stage, policy: &str) -> Vec<Value> {
     let all = stage.vault.ask("LIST", "auth/token/accessors", None).ok().json();
     let of = |accessor: &Value| {
@@ -395,7 +395,9 @@ fn accessors(stage: &Stage, policy: &str) -> Vec<Value> {
     all["data"]["keys"].as_array().expect("a list").iter().filter(|one| of(one)).cloned().collect()
 }
 
-/// One life of an object, with the leader killed at one of its writes: made, changed, renamed, deleted.
+/// Runs one life of an object, which is made, changed, renamed and deleted. The leader is killed at the write with the
+/// number `at`: before the API server sees the write, or else after it. Returns whether the leader was killed, and at
+/// which request.
 fn live(stage: &Stage, gate: &Gate, round: usize, (at, before): (usize, bool)) -> (bool, String) {
     let (name, renamed, path) = (format!("r{round}"), format!("n{round}"), format!("secret/data/r{round}"));
     stage.put(&path, &json!({"value": "one"}));

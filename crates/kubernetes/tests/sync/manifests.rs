@@ -42,7 +42,7 @@ fn validate(all: &[Value]) -> usize {
     said.matches(" passed for resource ").count()
 }
 
-/// The chart with these values.
+/// Renders the chart with these values.
 fn chart(values: &Value) -> Result<Vec<Value>, String> {
     let mut helm = Command::new(repository().join("scripts/helm"))
         .arg("template")

@@ -9,7 +9,7 @@ use crate::support::postgres::Postgres;
 use crate::support::wait::{wait_for, wait_until};
 use crate::synced::{condition, make, secret, with_accounts};
 
-/// A workload of the namespace `shop` without pods: a test says how far its rollout is.
+/// Makes a workload without pods in the namespace `shop`. The test itself says how far the rollout of the workload is.
 pub(crate) fn workload(stage: &Stage, kind: &str, name: &str) {
     let object = json!({
         "apiVersion": "apps/v1", "kind": kind,
@@ -32,7 +32,7 @@ pub(crate) fn annotations(stage: &Stage, kind: &str, name: &str) -> Value {
     stage.get(&path(kind, name)).expect("it is there")["spec"]["template"]["metadata"]["annotations"].clone()
 }
 
-/// For which changes it was restarted.
+/// Returns the changes for which a workload was restarted.
 fn restarted_for(stage: &Stage, kind: &str, name: &str) -> String {
     let annotations = annotations(stage, kind, name);
     assert_eq!(annotations["kubectl.kubernetes.io/restartedAt"].is_string(), !annotations.is_null());

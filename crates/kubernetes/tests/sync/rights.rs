@@ -16,7 +16,7 @@ use crate::synced::{condition, make, place, secret, value_of, with_accounts};
 /// Group, resource and verb.
 type Right = (String, String, String);
 
-/// What the roles of the manifest that are bound to the controller grant.
+/// Returns the rights that the manifest grants, in the roles that are bound to the controller.
 fn granted() -> BTreeSet<Right> {
     let all = documents("manifests/sync/sync.yaml");
     let roles = all.iter().filter(|one| {
@@ -39,7 +39,8 @@ fn granted() -> BTreeSet<Right> {
     rights
 }
 
-/// Which right a request needs, as the API server reads it; none for what everybody may.
+/// Returns the right that a request needs, as the API server reads the request. Returns `None` for a request that every
+/// account may make.
 fn needed(asked: &Asked) -> Option<Right> {
     let (path, query) = asked.path.split_once('?').unwrap_or((&asked.path, ""));
     let mut parts = path.trim_matches('/').split('/');

@@ -15,7 +15,7 @@ struct Rule {
     value: Value,
 }
 
-/// The rules that concern a value, by its schema.
+/// Returns the rules that concern a value, by its schema.
 fn rules(schema: &Value, value: &Value, place: &str) -> Vec<Rule> {
     let own = schema["x-kubernetes-validations"].as_array().into_iter().flatten().map(|one| Rule {
         place: place.to_owned(),
@@ -37,14 +37,15 @@ fn rules(schema: &Value, value: &Value, place: &str) -> Vec<Rule> {
     all
 }
 
-/// The schema of a SyncedSecret's specification.
+/// Returns the schema of a SyncedSecret's specification.
 fn schema() -> Value {
     let all = documents("manifests/sync/crd.yaml");
     let kind = all.iter().find(|one| one["spec"]["names"]["kind"] == "SyncedSecret").expect("it is there");
     kind["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"].clone()
 }
 
-/// For each of these, the place and the message of the first rule that does not hold.
+/// Returns the place and the message of the first rule that does not hold, for each of these specifications. A
+/// specification for which all rules hold gets `None`.
 fn judged(specs: &[Value]) -> Vec<Option<(String, String)>> {
     let schema = schema();
     let all: Vec<Vec<Rule>> = specs.iter().map(|spec| rules(&schema, spec, "spec")).collect();

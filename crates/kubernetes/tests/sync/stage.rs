@@ -39,7 +39,7 @@ pub(crate) struct Controller {
 }
 
 impl Stage {
-    /// With the rights that the manifest grants.
+    /// Starts a cluster and a Vault, with the rights that the manifest grants.
     pub(crate) fn start() -> Self {
         let stage = Self::bare();
         for object in documents("manifests/sync/sync.yaml") {
@@ -51,7 +51,7 @@ impl Stage {
         stage
     }
 
-    /// Without rights and accounts.
+    /// Starts a cluster and a Vault, without rights and accounts.
     pub(crate) fn bare() -> Self {
         let (api, vault) = (ApiServer::start(), OpenBao::start());
         for object in documents("manifests/sync/crd.yaml") {
@@ -94,7 +94,7 @@ impl Stage {
         controller
     }
 
-    /// The same with more variables.
+    /// Starts a controller as `controller` does, with more variables.
     pub(crate) fn controller_with(&self, args: &[&str], variables: &[(&str, &str)]) -> Controller {
         let token = self.api.token("leasehold", "leasehold-sync", &[HERE]);
         let mut controller = self.launch(&token, "sync-0", (args, variables), &self.api.address());
@@ -158,12 +158,12 @@ impl Stage {
         (reply.status == 200).then(|| reply.json())
     }
 
-    /// The Secret of this name in `default`.
+    /// Returns the Secret of this name in `default`.
     pub(crate) fn secret(&self, name: &str) -> Option<Value> {
         self.get(&secret(name))
     }
 
-    /// A value of a Secret, as text.
+    /// Returns a value of a Secret in `default`, as text.
     pub(crate) fn value(&self, name: &str, key: &str) -> Option<String> {
         value(&self.secret(name)?, key)
     }
@@ -176,7 +176,7 @@ impl Stage {
         });
     }
 
-    /// The events about a definition, as reason and message.
+    /// Returns the events about a definition, each as its reason and its message.
     pub(crate) fn events(&self, name: &str) -> Vec<(String, String)> {
         let list = self.get("/api/v1/namespaces/default/events").expect("a list");
         let of = |event: &&Value| event["involvedObject"]["name"] == name;
@@ -194,7 +194,7 @@ impl Controller {
         });
     }
 
-    /// Where it serves metrics.
+    /// Returns the address at which the controller serves metrics.
     pub(crate) fn address(&self) -> SocketAddr {
         SocketAddr::from((Ipv4Addr::LOCALHOST, self.port))
     }
@@ -204,7 +204,7 @@ impl Controller {
         Some((reply.status, reply.text))
     }
 
-    /// A metric with all of its labels.
+    /// Returns the value of a metric. The name has all labels of the metric.
     pub(crate) fn metric(&self, name: &str) -> Option<f64> {
         let text = self.ask("/metrics").expect("it serves metrics").1;
         let line =
@@ -212,7 +212,7 @@ impl Controller {
         line.parse().ok()
     }
 
-    /// Whether the last sync of a Secret of `default` went well.
+    /// Returns the metric that says whether the last sync of a Secret of `default` went well.
     pub(crate) fn status_of(&self, secret: &str) -> Option<f64> {
         let labels = format!("namespace=\"default\",name=\"{secret}\"");
         self.metric(&format!("secrets_manager_controller_last_sync_status{{{labels}}}"))
@@ -237,7 +237,7 @@ pub(crate) fn secret(name: &str) -> String {
     format!("/api/v1/namespaces/default/secrets/{name}")
 }
 
-/// A value of a Secret, as text.
+/// Returns a value of a Secret, as text.
 pub(crate) fn value(secret: &Value, key: &str) -> Option<String> {
     let bytes = STANDARD.decode(secret["data"][key].as_str()?).ok()?;
     String::from_utf8(bytes).ok()
@@ -247,12 +247,12 @@ pub(crate) fn encoded(text: &str) -> String {
     STANDARD.encode(text)
 }
 
-/// What a definition of one key says.
+/// Makes the specification of a definition of one key.
 pub(crate) fn spec(secret: &str, path: &str) -> Value {
     json!({"name": secret, "type": "Opaque", "keysMap": {"foo": {"path": path, "key": "value"}}})
 }
 
-/// The objects of a manifest.
+/// Reads the objects of a manifest.
 pub(crate) fn documents(path: &str) -> Vec<Value> {
     let text = std::fs::read_to_string(repository().join(path)).expect("a manifest of ours");
     serde_yaml::Deserializer::from_str(&text).map(|it| Value::deserialize(it).expect("valid YAML")).collect()

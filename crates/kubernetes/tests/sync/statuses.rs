@@ -12,7 +12,8 @@ use crate::support::api_server::api_server_possible;
 use crate::support::wait::wait_until;
 use crate::synced::{condition, make, place, value_of, with_accounts};
 
-/// A gate that refuses requests of this method for a status, until the flag is cleared.
+/// Makes a gate that refuses requests of this method for a status while the flag is set, and returns both. The flag is
+/// not set at first.
 fn a_gate(stage: &Stage, method: &'static str) -> (Gate, Arc<AtomicBool>) {
     let gate = Gate::to(&stage.api.address(), &stage.api.ca_file());
     let refuses = Arc::new(AtomicBool::new(false));

@@ -11,7 +11,7 @@ use crate::support::wait::{wait_for, wait_until};
 
 const HERE: &str = "https://kubernetes.default.svc";
 
-/// A Vault that knows the accounts of the cluster, with one-time passwords that have a lease.
+/// Sets up a Vault that knows the accounts of the cluster, and that mints one-time passwords with a lease.
 pub(crate) fn with_accounts(stage: &Stage) {
     let (api, vault) = (&stage.api, &stage.vault);
     for namespace in ["vault", "shop", "other"] {
@@ -62,7 +62,7 @@ pub(crate) fn make(stage: &Stage, namespace: &str, name: &str, spec: &Value) {
     stage.api.create(&object).ok();
 }
 
-/// A condition of an object: its state and message.
+/// Returns the state and the message of an object's condition.
 pub(crate) fn condition(stage: &Stage, namespace: &str, name: &str, kind: &str) -> Option<(String, String)> {
     let object = stage.get(&place(namespace, name))?;
     let all = object["status"]["conditions"].as_array()?;
@@ -70,7 +70,7 @@ pub(crate) fn condition(stage: &Stage, namespace: &str, name: &str, kind: &str) 
     Some((one["status"].as_str()?.to_owned(), one["message"].as_str()?.to_owned()))
 }
 
-/// A value of a Secret of the namespace `shop`.
+/// Returns a value of a Secret of the namespace `shop`.
 pub(crate) fn value_of(stage: &Stage, name: &str, key: &str) -> Option<String> {
     value(&secret(stage, "shop", name)?, key)
 }
@@ -142,7 +142,7 @@ fn an_account_of_the_namespace_reads_and_one_lease_serves_all_keys() {
     controller.until_ready();
 }
 
-/// Whether a certificate is for this key: it holds the key's public half.
+/// Returns whether a certificate is for this key: the certificate holds the key's public half.
 fn belong_together(certificate: &str, key: &str) -> bool {
     let key = KeyPair::from_pem(key).expect("a key in PKCS 8");
     let body: String = certificate.lines().filter(|line| !line.starts_with('-')).collect();

@@ -10,7 +10,7 @@ use crate::support::api_server::api_server_possible;
 use crate::support::wait::wait_until;
 use crate::synced::{condition, make, place, secret, with_accounts};
 
-/// A definition that reads what only the accounts of the namespace `shop` may.
+/// Makes a specification, with this change, that reads what only the accounts of the namespace `shop` may read.
 fn object(change: &Value) -> Value {
     let mut spec = json!({
         "auth": {"serviceAccount": "web", "role": "web"}, "data": {"a": {"secret": "secret/web#user"}},

@@ -32,7 +32,8 @@ impl Stage {
         stage
     }
 
-    /// The API server learns of a registration a moment after it has taken it.
+    /// Waits until the webhook is asked. The API server learns of a registration a moment after it has taken the
+    /// registration.
     fn until_asked(&self) {
         let probe = pod("probe", &[("tls-skip-verify", "maybe")]);
         crate::support::wait::wait_until("the webhook to be asked", crate::SOON, || {

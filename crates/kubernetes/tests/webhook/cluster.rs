@@ -24,7 +24,7 @@ pub(crate) const LEASE: &str = "/apis/coordination.k8s.io/v1/namespaces/leasehol
 const PODS: &str = "/api/v1/namespaces/default/pods";
 const HERE: &str = "https://kubernetes.default.svc";
 
-/// The objects of a manifest.
+/// Reads the objects of a manifest.
 pub(crate) fn documents(text: &str) -> Vec<Value> {
     serde_yaml::Deserializer::from_str(text).map(|it| Value::deserialize(it).expect("valid YAML")).collect()
 }
@@ -42,7 +42,7 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    /// With an account for pods, and nothing of ours.
+    /// Starts a cluster with an account for pods, and with nothing of ours.
     pub(crate) fn bare() -> Self {
         let server = ApiServer::start();
         let account = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default", "namespace": "default"}});
@@ -50,7 +50,7 @@ impl Cluster {
         Self { server, ports: Vec::new() }
     }
 
-    /// With a registration that calls as many replicas, one after the other.
+    /// Starts a cluster whose registration calls as many replicas, one after the other.
     pub(crate) fn start(replicas: usize) -> Self {
         let Self { server, .. } = Self::bare();
         let ports: Vec<u16> = (0..replicas).map(|_| free_port()).collect();
@@ -66,7 +66,7 @@ impl Cluster {
         Self { server, ports }
     }
 
-    /// A kubeconfig with a token of an account.
+    /// Writes a kubeconfig with a token of an account, and returns its path.
     pub(crate) fn kubeconfig(&self, space: &Workspace, namespace: &str, account: &str) -> PathBuf {
         let token = self.server.token(namespace, account, &[HERE]);
         let address = self.server.address();
@@ -101,12 +101,12 @@ impl Cluster {
         self.server.ask("POST", &format!("{PODS}?dryRun=All"), Some(&pod))
     }
 
-    /// What API servers trust, PEM.
+    /// Returns the authorities that API servers trust for an entry of the registration, as PEM.
     pub(crate) fn bundle(&self, at: usize) -> String {
         self.bundle_of(REGISTRATION, at)
     }
 
-    /// The same of another registration.
+    /// Returns the authorities that API servers trust for an entry of another registration, as PEM.
     pub(crate) fn bundle_of(&self, registration: &str, at: usize) -> String {
         let text = self.get(registration)["webhooks"][at]["clientConfig"]["caBundle"].clone();
         let bytes = STANDARD.decode(text.as_str().unwrap_or_default()).expect("base64");
@@ -117,12 +117,13 @@ impl Cluster {
         self.get(LEASE)["spec"]["holderIdentity"].as_str().unwrap_or_default().to_owned()
     }
 
-    /// A part of the Secret.
+    /// Returns a part of the Secret.
     pub(crate) fn secret(&self, key: &str) -> String {
         self.get(SECRET)["data"][key].as_str().unwrap_or_default().to_owned()
     }
 
-    /// The API server learns of a registration a moment after it has taken it.
+    /// Waits until a pod is admitted. The API server learns of a registration a moment after it has taken the
+    /// registration.
     pub(crate) fn until_admitted(&self) {
         wait_until("a pod to be admitted", SOON, || {
             let reply = self.admit();
@@ -174,7 +175,7 @@ pub(crate) fn own(space: Workspace, kubeconfig: &Path, port: u16, name: &str, mo
 }
 
 impl Webhook {
-    /// Why it is not ready; none where it is.
+    /// Returns why the webhook is not ready, or `None` if it is ready.
     pub(crate) fn unready(&self) -> Option<String> {
         match self.plain("/health/ready") {
             Some(reply) if reply.status == 204 => None,
@@ -190,7 +191,7 @@ impl Webhook {
         });
     }
 
-    /// Whether it shakes hands with somebody that trusts this bundle.
+    /// Returns whether the webhook shakes hands with a client that trusts this bundle.
     pub(crate) fn is_trusted_by(&self, bundle: &str) -> bool {
         // A client of the tests trusts one authority at a time.
         bundle.split_inclusive("-----END CERTIFICATE-----\n").any(|one| {
@@ -200,7 +201,7 @@ impl Webhook {
     }
 }
 
-/// For looks that have to go on for a while.
+/// Waits for 50 ms, between looks that have to go on for a while.
 pub(crate) fn moment() {
     std::thread::sleep(Duration::from_millis(50));
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::cluster::{documents, manifest};
 use crate::support::script::{cel, repository};
 
-/// What each pod with these annotations gives.
+/// Returns what the expression gives for each pod with these annotations.
 fn judged(variables: &Value, expression: &Value, annotations: &[Value]) -> Value {
     let pod = |annotations: &Value| match annotations {
         Value::Null => json!({"kind": "Pod", "metadata": {"name": "web"}}),

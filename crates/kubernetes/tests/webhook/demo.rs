@@ -14,7 +14,7 @@ use crate::support::workspace::Workspace;
 /// The demo gives itself five minutes; a quiet machine takes half of one.
 const LIMIT: Duration = Duration::from_secs(320);
 
-/// Whether there can be a real API server, and pods beside it.
+/// Returns whether there can be a real API server, and pods beside it.
 pub(crate) fn pods_possible() -> bool {
     let programs = ["podman", "runc", "catatonit", "bash-static", "openssl"];
     let available = geteuid().is_root() && programs.iter().all(|program| have(program));
@@ -26,7 +26,7 @@ pub(crate) fn webhook() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_leasehold-kubernetes"))
 }
 
-/// The debug build of the agent as one file that needs no libraries.
+/// Links the debug build of the agent as one file that needs no libraries, and returns the file's path.
 pub(crate) fn agent() -> PathBuf {
     let profile = webhook().parent().expect("it is in a folder");
     let target = profile.parent().expect("the profile's folder is in one").to_string_lossy();

@@ -18,7 +18,7 @@ use crate::{SOON, pod};
 const REGISTRATION: &str =
     "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/vault-agent-injector-cfg";
 
-/// As its chart makes it for one replica.
+/// Returns the rights as the chart of vault-k8s makes them for one replica, with the namespace and the account.
 pub(crate) fn rights() -> [Value; 4] {
     [
         json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "vault"}}),
@@ -40,7 +40,7 @@ pub(crate) fn rights() -> [Value; 4] {
     ]
 }
 
-/// The registration of its chart; the Service is this machine's port.
+/// Returns the registration of vault-k8s' chart. The port of this machine stands for the Service.
 fn registration(port: u16) -> Value {
     json!({
         "apiVersion": "admissionregistration.k8s.io/v1", "kind": "MutatingWebhookConfiguration",
@@ -54,7 +54,7 @@ fn registration(port: u16) -> Value {
     })
 }
 
-/// The variables of its chart's container, with the values of a first installation.
+/// Returns the variables of the container in vault-k8s' chart, with the values of a first installation.
 fn variables(port: u16) -> Vec<(&'static str, String)> {
     let text = |name, value: &str| (name, value.to_owned());
     vec![

@@ -79,7 +79,7 @@ impl Webhook {
         http::request_tls(address, &self.space.join(ca), "POST", path, &headers, Some(body))
     }
 
-    /// Every line of the log so far.
+    /// Returns every line of the log so far.
     pub(crate) fn log(&self) -> Vec<Value> {
         let text = self.child.stderr();
         text.lines()
@@ -88,12 +88,12 @@ impl Webhook {
     }
 }
 
-/// The operator's settings.
+/// Returns the operator's settings.
 pub(crate) fn settings() -> Value {
     json!({"address": "https://vault.example:8200", "image": "registry.example/leasehold:1"})
 }
 
-/// A pod with these annotations of vault-k8s besides those that it needs.
+/// Makes a pod with these annotations of vault-k8s, besides those that it needs.
 pub(crate) fn pod(name: &str, annotations: &[(&str, &str)]) -> Value {
     let mut all = json!({"vault.hashicorp.com/agent-inject": "true", "vault.hashicorp.com/role": "web"});
     for (name, value) in annotations {

@@ -55,7 +55,7 @@ fn the_webhooks_manifests_are_valid_where_match_conditions_are_and_its_settings_
     assert_eq!(of("ServiceAccount")["automountServiceAccountToken"], false);
 }
 
-/// The chart with these values.
+/// Renders the chart with these values.
 fn chart(values: &Value) -> Result<String, String> {
     let mut helm = Command::new(repository().join("scripts/helm"))
         .arg("template")
@@ -71,7 +71,8 @@ fn chart(values: &Value) -> Result<String, String> {
     if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
 }
 
-/// What Kubernetes itself has a schema of, as a file in `space`, and how many objects that are.
+/// Writes the objects that Kubernetes itself has a schema of to a file in `space`. Returns the file's path, and these
+/// objects.
 fn known(space: &Workspace, name: &str, text: &str) -> (PathBuf, Vec<Value>) {
     let all: Vec<Value> = documents(text)
         .into_iter()

@@ -102,7 +102,8 @@ fn a_leader_that_dies_between_two_writes_leaves_nothing_half_done() {
     evidence!(61, Server).holds("the next leader goes on from what the cluster has; no pod is refused");
 }
 
-/// An API server of memory, which says what time it is.
+/// Starts a pretended API server, which keeps its objects in memory and says that the time is `date`. Returns the
+/// server and its objects.
 fn pretended(
     date: SystemTime,
     objects: BTreeMap<String, Value>,

@@ -349,7 +349,7 @@ fn address(service: &str, region: &str, fips: bool) -> Result<Url, Failure> {
 mod tests {
     use super::*;
 
-    /// The address that is asked under these variables.
+    /// Returns the address that is asked if these variables are set.
     fn asked(variables: &[(&str, &str)]) -> Result<String, Failure> {
         let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), Secret::from(*value)));
         let aws = Aws::new(&settings::Aws::default(), &variables.collect());

@@ -190,7 +190,7 @@ mod tests {
         }
     }
 
-    /// A file of workload federation whose `credential_source` is this.
+    /// Returns a file of workload federation whose `credential_source` is `source`.
     fn federated(source: &str) -> String {
         format!(
             r#"{{"type": "external_account", "audience": "a", "subject_token_type": "t", "token_url": "https://sts.googleapis.com/v1/token", "credential_source": {source}}}"#

@@ -172,7 +172,7 @@ impl Keeper {
         self.served.as_ref().is_none_or(|served| served.end <= self.now())
     }
 
-    /// Short lives are looked after more often.
+    /// Returns how long the keeper waits for its next look. It looks more often after certificates with short lives.
     fn pause(&self) -> Duration {
         CALM.min(self.lives.settle() / 2).max(SOON)
     }

@@ -55,7 +55,7 @@ impl Keeper {
         }
     }
 
-    /// Whether the Secret lacks what this replica holds.
+    /// Returns whether the Secret lacks what this replica holds.
     pub(super) fn is_unwritten(&self) -> bool {
         !self.alone && self.secret.as_ref().is_none_or(|secret| Material::read(&secret["data"]).is_none())
     }

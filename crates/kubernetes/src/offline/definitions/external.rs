@@ -67,7 +67,7 @@ pub(super) fn convert(object: &Value, objects: &Objects<'_>, draft: &mut Draft) 
     Ok(())
 }
 
-/// The store that it names, and the login of that.
+/// Finds the store that an object names, and reads the store's login into the draft.
 fn store(
     reference: &Value,
     object: &Value,
@@ -154,7 +154,7 @@ fn policies(spec: &Value, draft: &mut Draft) {
 }
 
 impl Store {
-    /// The path of a key, which may have the mount in front of it.
+    /// Returns the path of a key. The key may have the mount in front of it.
     fn path(&self, key: &str) -> String {
         let key = key.trim_matches('/');
         let below = key.strip_prefix(&format!("{}/", self.mount)).unwrap_or(key);
@@ -209,7 +209,7 @@ fn entry(at: usize, one: &Value, store: &Store, draft: &mut Draft) -> Option<Ent
     })
 }
 
-/// All fields of a secret, or of what a generator makes.
+/// Returns the path of a secret whose fields are all taken. What a generator makes has no path, and becomes a note.
 fn from(place: &str, one: &Value, store: &Store, draft: &mut Draft) -> Option<String> {
     if !one["rewrite"].is_null() {
         draft.note(&format!("{place}.rewrite"), "keys are not renamed by rule", "name them below spec.data");
@@ -239,7 +239,7 @@ fn from(place: &str, one: &Value, store: &Store, draft: &mut Draft) -> Option<St
     None
 }
 
-/// Without templates: what is read is what is written.
+/// Adds the values of an object without templates: what is read is what is written.
 fn plain(entries: &[Entry], whole: &[String], store: &Store, draft: &mut Draft) {
     for Entry { name, path, property, base64 } in entries {
         let nested = property.contains('.');

@@ -67,7 +67,7 @@ pub(super) fn convert(object: &Value, all: &[&Value], login: &Login) -> Option<C
     Some(Converted { name, result, notes: draft.notes })
 }
 
-/// Whether an object is of another operator, so that the output is SyncedSecrets.
+/// Returns whether an object belongs to another operator, so that the output is SyncedSecrets.
 pub(super) fn is_one(object: &Value) -> bool {
     let group = object["apiVersion"].as_str().unwrap_or_default();
     GROUPS.iter().any(|one| group.starts_with(one))
@@ -160,7 +160,7 @@ impl Draft {
         }
     }
 
-    /// The SyncedSecret, as the controller has read it.
+    /// Makes the SyncedSecret, and reads it as the controller does.
     fn object(&mut self, from: &Value, login: &Login) -> Result<Value, String> {
         for (field, given) in [("serviceAccount", &login.account), ("role", &login.role)] {
             if let (None, Some(text)) = (self.auth.get(field), given) {
@@ -200,7 +200,7 @@ impl Draft {
     }
 }
 
-/// A SecretDefinition of secrets-manager.
+/// Converts a SecretDefinition of secrets-manager.
 fn definition(object: &Value, draft: &mut Draft) -> Result<(), String> {
     let spec = &object["spec"];
     draft.target.insert("name".to_owned(), spec["name"].clone());

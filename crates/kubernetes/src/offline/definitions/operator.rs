@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::template::{self, Read, quoted};
 use super::{Draft, Objects, namespace, text};
 
-/// A VaultStaticSecret.
+/// Converts a VaultStaticSecret.
 pub(super) fn fixed(object: &Value, objects: &Objects<'_>, draft: &mut Draft) -> Result<(), String> {
     let spec = &object["spec"];
     let versioned = spec["type"] != "kv-v1";
@@ -30,7 +30,7 @@ pub(super) fn fixed(object: &Value, objects: &Objects<'_>, draft: &mut Draft) ->
     destination(spec, &Read { arguments: quoted(&path), entries }, &json!({"secret": path}), draft)
 }
 
-/// A VaultDynamicSecret.
+/// Converts a VaultDynamicSecret.
 pub(super) fn dynamic(object: &Value, objects: &Objects<'_>, draft: &mut Draft) -> Result<(), String> {
     let spec = &object["spec"];
     let path = joined(spec);
@@ -71,7 +71,7 @@ pub(super) fn dynamic(object: &Value, objects: &Objects<'_>, draft: &mut Draft) 
     destination(spec, &Read { arguments, entries }, &whole, draft)
 }
 
-/// A VaultPKISecret.
+/// Converts a VaultPKISecret.
 pub(super) fn pki(object: &Value, objects: &Objects<'_>, draft: &mut Draft) -> Result<(), String> {
     let spec = &object["spec"];
     let path = format!("{}/issue/{}", text(&spec["mount"]).trim_matches('/'), text(&spec["role"]));
@@ -139,7 +139,7 @@ fn arguments<'a>(params: impl Iterator<Item = (&'a String, &'a Value)>) -> Strin
     params.map(|(name, value)| format!(" {}", quoted(&format!("{name}={}", text(value))))).collect()
 }
 
-/// The login, the Secret and the restarts, which all three kinds write in the same way.
+/// Converts the login, the Secret and the restarts, which all three kinds write in the same way.
 fn common(object: &Value, objects: &Objects<'_>, draft: &mut Draft) -> Result<(), String> {
     let spec = &object["spec"];
     login(spec, object, objects, draft)?;
@@ -183,7 +183,7 @@ fn common(object: &Value, objects: &Objects<'_>, draft: &mut Draft) -> Result<()
     Ok(())
 }
 
-/// The VaultAuth that it names.
+/// Converts the login of the VaultAuth that an object names.
 fn login(spec: &Value, object: &Value, objects: &Objects<'_>, draft: &mut Draft) -> Result<(), String> {
     let reference = text(&spec["vaultAuthRef"]);
     let own = namespace(object);
@@ -229,7 +229,7 @@ fn login(spec: &Value, object: &Value, objects: &Objects<'_>, draft: &mut Draft)
     Ok(())
 }
 
-/// What is written: all fields, unless they are excluded, and what templates make of them.
+/// Converts what is written: all fields, unless they are excluded, and what templates make of them.
 fn destination(spec: &Value, read: &Read, whole: &Value, draft: &mut Draft) -> Result<(), String> {
     let of = &spec["destination"]["transformation"];
     for (name, template) in of["templates"].as_object().into_iter().flatten() {

@@ -12,12 +12,12 @@ pub(super) struct Read {
     pub(super) entries: Vec<(String, String)>,
 }
 
-/// A text of a template: Go and JSON write it the same way.
+/// Writes a text as a literal of a template. Go and JSON write such a literal in the same way.
 pub(super) fn quoted(text: &str) -> String {
     json!(text).to_string()
 }
 
-/// The answer's fields, with this one at the end where there is one.
+/// Returns the expression of the answer's fields, or of the field `path` among them if `path` is not empty.
 pub(super) fn field(versioned: bool, path: &str) -> String {
     let root = if versioned { ".Data.data" } else { ".Data" };
     let mut chain = root.to_owned();

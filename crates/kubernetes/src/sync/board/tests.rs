@@ -18,7 +18,7 @@ struct Scene {
 }
 
 impl Scene {
-    /// A board with one object, which is synced in its first form.
+    /// Makes a board with one object, which is synced in its first form.
     fn new() -> Self {
         let find = |name: &str| name.ends_with("_ID").then(|| "given".to_owned());
         let options = Options::resolve(&Flags::read(&[]).expect("flags"), &find).expect("options");
@@ -50,14 +50,14 @@ impl Scene {
         Refused { uid: "uid".to_owned(), secret: "renamed".to_owned(), generation, why }
     }
 
-    /// An engine shows its one file, which is published and ends at this time.
+    /// Shows the one file of an engine on the board. The file is published, and ends so many seconds from now.
     fn show(&self, expires: Option<u64>) {
         let now = clock::now();
         let expires = expires.map(|seconds| now.moment.after(Duration::from_secs(seconds)));
         self.board.show(&self.basis, &view(now, expires), now, &|_| Shows::ALL);
     }
 
-    /// The last status that was to be written, with its reason.
+    /// Returns the last status that was to be written, with its reason.
     fn told(&mut self) -> (Status, &'static str) {
         let notes = std::iter::from_fn(|| self.notes.try_recv().ok());
         let last = notes.filter_map(|note| Some((note.status?, note.reason))).last();

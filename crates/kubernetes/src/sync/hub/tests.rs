@@ -77,7 +77,7 @@ fn definition(name: &str) -> Arc<Definition> {
     Arc::new(synced::read(key, &json!({"uid": name}), &spec, &rules).expect("a definition"))
 }
 
-/// The same with another role, and in another namespace.
+/// Makes the same definition as `definition` does, but with another role, and in another namespace.
 fn with_role(name: &str, role: &str, namespace: &str) -> Arc<Definition> {
     let one = definition(name);
     let key = Key { namespace: namespace.into(), ..one.key.clone() };

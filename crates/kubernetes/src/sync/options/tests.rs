@@ -8,7 +8,7 @@ fn resolve(args: &[&str], variables: &[(&str, &str)]) -> Result<Options, String>
     Options::resolve(&flags, &find)
 }
 
-/// With the least that a start needs.
+/// Resolves the options from these arguments and variables, and from the least that a start needs.
 fn good(args: &[&str], variables: &[(&str, &str)]) -> Options {
     let mut all = vec![("VAULT_ROLE_ID", "role"), ("VAULT_SECRET_ID", "id")];
     all.splice(0..0, variables.iter().copied());

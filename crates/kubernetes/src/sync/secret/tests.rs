@@ -17,7 +17,7 @@ fn data(value: &str) -> Data {
     [("foo".to_owned(), Secret::from(value))].into()
 }
 
-/// As the API server has it after it was made.
+/// Returns a Secret as the API server has it after it was made.
 fn stored(metadata: &Value) -> Value {
     let Ok(Step::Create(mut live)) = step(None, &wanted(metadata, "Opaque"), &data("hello"), WALL) else {
         panic!("it is made")

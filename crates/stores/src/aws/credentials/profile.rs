@@ -233,7 +233,7 @@ mod tests {
     use crate::aws::variables::NAMES;
     use leasehold_base::secret::Secret;
 
-    /// The source under this file of configuration.
+    /// Returns the source of credentials under this configuration file, for the profile that `named` names.
     fn of_config(text: &str, named: Option<&str>) -> Result<Source, Failure> {
         let dir = tempfile::tempdir().expect("a folder");
         let path = dir.path().join("config");

@@ -63,7 +63,7 @@ fn challenge() -> Challenge {
     Challenge { resource: RESOURCE.to_owned(), tenant: None }
 }
 
-/// A token with this field about its end.
+/// Returns an answer with a token, in which `end` is the field that says when the token ends.
 fn token(name: &str, end: &str) -> (&'static str, &'static str, String) {
     ("200 OK", "", format!(r#"{{"access_token": "{name}", "token_type": "Bearer", "resource": "x"{end}}}"#))
 }
