@@ -93,7 +93,7 @@ fn credentials_that_cannot_be_used_end_init_at_once_and_those_that_may_come_do_n
     assert!(!after_one(FailureKind::Local).iter().any(|action| matches!(action, Action::Exit(_))));
 }
 
-/// How a run ends that can only fail.
+/// Returns how a run ends that can only fail.
 fn failed(hand: &mut Hand, mut actions: Vec<Action>) -> Ending {
     loop {
         let exit = actions.into_iter().find_map(|action| match action {

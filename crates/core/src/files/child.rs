@@ -290,7 +290,7 @@ mod tests {
             hand
         }
 
-        /// With a process that runs.
+        /// Makes one with a process that runs.
         fn running() -> Self {
             Self::new().started()
         }
@@ -313,7 +313,7 @@ mod tests {
             actions
         }
 
-        /// The one file has other bytes, and is published.
+        /// Publishes other bytes of the one file.
         fn news(&mut self) -> Vec<Action> {
             let outcome = RenderOutcome::Rendered { changed: true, used: vec![] };
             self.give(Event::Rendered { file: FileId(0), outcome });

@@ -39,7 +39,8 @@ impl Unaware {
         }
     }
 
-    /// A notifier knows of everything that was published up to `until`. Returns whether it was one of these, and is none any more.
+    /// Records that a notifier knows of everything that was published up to `until`. Returns whether it was one of these
+    /// readers and is none any more.
     pub(crate) fn told(&mut self, notifier: NotifierId, until: Moment) -> bool {
         let reader = Reader::Notifier(notifier);
         let covered = self.0.get(&reader).is_some_and(|since| *since <= until);

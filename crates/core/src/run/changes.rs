@@ -56,7 +56,7 @@ impl Engine {
     }
 }
 
-/// The request of what is held, and a digest of everything in it that is written down when it changes.
+/// Returns the request of what is held, and a digest of everything in it that is written down when it changes.
 fn digest(node: &Node) -> Option<(Arc<Request>, u64)> {
     let (held, request) = (node.held.as_ref()?, node.request.as_ref()?);
     let mut hash = DefaultHasher::new();

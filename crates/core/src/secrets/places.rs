@@ -50,7 +50,7 @@ impl Places {
         self.take(lease, files);
     }
 
-    /// No longer checks a lease that no file can set free.
+    /// Stops checking a lease that no file can set free.
     pub(super) fn pass(&mut self, lease: &LeaseId) {
         self.always.remove(lease);
     }

@@ -21,7 +21,7 @@ fn kept(leases: usize) -> Snapshot {
     kept
 }
 
-/// A daemon with two absolute files, each with an application of its own.
+/// Makes a daemon with two absolute files, each with an application of its own.
 fn two_apart() -> Policy {
     let mut policy = policy(Mode::Daemon, 2);
     policy.notifiers.push(NotifierPolicy { name: "other".into(), splay: Duration::ZERO, on_first: true });

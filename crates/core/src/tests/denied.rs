@@ -11,7 +11,7 @@ use crate::interface::snapshot::KeptToken;
 
 const OLD: TokenId = TokenId(1);
 
-/// A daemon that revokes the token of another configuration, whose lease is to go with it. Returns its first try, too.
+/// Makes a daemon that revokes the token of another configuration, with which its lease ends. Returns the first try, too.
 fn about_to_revoke_a_token() -> (Hand, Vec<Action>) {
     let mut kept = settled(leased("l", 3600)).engine.snapshot();
     kept.tokens[0].leaving = true;

@@ -258,7 +258,7 @@ fn that_nothing_uses_the_files_is_no_reason_to_stop() {
     assert_eq!(hand.give(Event::Deserted), []);
 }
 
-/// A daemon that is about to publish for the first time.
+/// Makes a daemon that is about to publish for the first time.
 fn publishing(on_first: bool) -> Hand {
     let mut policy = policy(Mode::Daemon, 1);
     policy.notifiers[0].on_first = on_first;

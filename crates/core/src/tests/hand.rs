@@ -98,7 +98,7 @@ impl Hand {
         self.logged_in_for(token, 3600)
     }
 
-    /// What the server tells of a login.
+    /// Returns what the server says of a login.
     pub(super) fn facts(token: u64, ttl: u64) -> TokenFacts {
         TokenFacts {
             accessor: format!("accessor-{token}"),
@@ -193,12 +193,12 @@ pub(super) fn publish(files: &[usize]) -> Action {
     Action::Publish { unit: UnitId(0), files: files.iter().copied().map(FileId).collect() }
 }
 
-/// A daemon with one file of one secret, published.
+/// Makes a daemon with one published file of one secret.
 pub(super) fn settled(facts: ReadFacts) -> Hand {
     settled_by(policy(Mode::Daemon, 1), facts)
 }
 
-/// The same by another policy.
+/// Makes the same by another policy.
 pub(super) fn settled_by(policy: Policy, facts: ReadFacts) -> Hand {
     let mut hand = Hand::new(policy);
     let _ = hand.give(Event::Start { kept: None, rebooted: false });

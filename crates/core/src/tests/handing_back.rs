@@ -38,7 +38,7 @@ fn shared() -> Hand {
     hand
 }
 
-/// A lease that cannot be renewed.
+/// Returns a lease that cannot be renewed.
 fn fixed(name: &str) -> ReadFacts {
     let mut facts = leased(name, 3600);
     facts.lease.iter_mut().for_each(|lease| lease.renewable = false);
@@ -77,7 +77,7 @@ fn value_changes(hand: &mut Hand) {
     hand.read(0, kv(true));
 }
 
-/// The lease's successor comes.
+/// Replaces the lease.
 fn replace(hand: &mut Hand) {
     until_asked(hand, 1);
     hand.read(1, fixed("new"));
@@ -259,7 +259,7 @@ fn a_lease_that_outlives_its_login_elsewhere_is_left_to_the_next_run() {
     assert_eq!(leases, ["database/creds/web/1.team"]);
 }
 
-/// A daemon whose second login has replaced the lease of the first, which is free and about to be given back.
+/// Makes a daemon whose second login has replaced the lease of the first. That lease is about to be revoked.
 fn left_by_the_login_before() -> Hand {
     let mut kept = settled(fixed("old")).engine.snapshot();
     let newer = KeptToken { id: TokenId(2), accessor: "accessor-2".into(), ..kept.tokens[0].clone() };

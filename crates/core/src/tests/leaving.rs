@@ -21,7 +21,7 @@ fn fixed(name: &str) -> ReadFacts {
     facts
 }
 
-/// An `init` that has minted a lease, and has not rendered its file yet.
+/// Makes an `init` that has minted a lease and has not rendered its file yet.
 fn minted() -> Hand {
     let mut hand = Hand::new(policy(Mode::Init { timeout: Duration::from_secs(5) }, 1));
     let _ = hand.give(Event::Start { kept: None, rebooted: false });

@@ -118,7 +118,7 @@ fn the_minute_look_does_not_wait_for_answers() {
     assert_eq!(hand.looks, before + 1);
 }
 
-/// Two files, each of a secret of its own, published.
+/// Makes a daemon with two published files, each of a secret of its own.
 fn settled_with_two() -> Hand {
     let mut hand = Hand::new(policy(Mode::Daemon, 2));
     hand.give(Event::Start { kept: None, rebooted: false });

@@ -12,7 +12,7 @@ use leasehold_base::failure::{Failure, FailureKind};
 
 const KEPT: &str = "secret/data/web";
 
-/// A daemon whose one file needs `path`, with its login.
+/// Makes a daemon whose one file needs `path`. Returns it after its login, with what it asks for then.
 fn needing(path: &str) -> (Hand, Vec<Action>) {
     let mut hand = Hand::new(policy(Mode::Daemon, 1));
     let _ = hand.give(Event::Start { kept: None, rebooted: false });

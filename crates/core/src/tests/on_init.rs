@@ -13,7 +13,7 @@ use leasehold_base::exit::{Cause, Ending};
 const INIT: Mode = Mode::Init { timeout: Duration::from_secs(20) };
 const NOTIFY: Action = Action::Notify { notifier: NotifierId(0), delay: Duration::ZERO };
 
-/// An init that has published its file, and what it does next.
+/// Makes an `init` that has published its file. Returns what it does next, too.
 fn published(on_init: Option<OnInit>, changed: &[usize]) -> (Hand, Vec<Action>) {
     let on_init = on_init.map(|on_init| (NotifierId(0), on_init)).into_iter().collect();
     let mut hand = Hand::new(Policy { on_init, ..policy(INIT, 1) });

@@ -9,7 +9,7 @@ use leasehold_base::failure::{Failure, FailureKind};
 
 const SECRETS: usize = 20;
 
-/// How many questions about mounts are under way, after the first of them was answered so late.
+/// Returns how many questions about mounts are under way after the first of them was answered so late.
 fn under_way_after(millis: u64) -> usize {
     let mut hand = Hand::new(policy(Mode::Daemon, 1));
     let _ = hand.give(Event::Start { kept: None, rebooted: false });

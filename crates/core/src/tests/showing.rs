@@ -10,14 +10,14 @@ use crate::interface::policy::Mode;
 use crate::interface::view::{Health, Readiness, View};
 use leasehold_base::failure::{Failure, FailureKind};
 
-/// What the engine shows now; the short form always says the same as the long one.
+/// Returns what the engine shows now. The short form always says the same as the long one.
 fn view(hand: &Hand) -> View {
     let view = hand.engine.view(hand.now());
     assert_eq!(view.outlook(), hand.engine.outlook(hand.now()));
     view
 }
 
-/// The next read is answered by a denial, and so is every look-up, until a login is asked for.
+/// Answers the next read and every look-up with a denial, until a login is asked for.
 fn revoke(hand: &mut Hand) {
     hand.millis += 60_000;
     let (token, mut actions) = (TokenId(1), hand.give(Event::Wake));

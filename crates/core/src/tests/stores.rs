@@ -47,7 +47,7 @@ fn started(policy: Policy) -> Hand {
     hand
 }
 
-/// A daemon whose first file is of the one store and whose second is of the other, both published.
+/// Makes a daemon with two published files. The first is made of one store and the second of the other.
 fn settled() -> Hand {
     let mut hand = started(stored(Mode::Daemon, 2));
     assert_eq!(hand.needs(0, ONE), [fetch(AZURE, 0, ONE)]);
