@@ -9,7 +9,7 @@ use leasehold_template::{ExecError, ParseError, Position, Secret, advice};
 
 use crate::configuration::Report;
 
-/// The output, or why there is none; or what is known of a configuration.
+/// The output of a template, or why there is none, or what is known of a configuration.
 pub(crate) enum Answer {
     Rendered(Secret),
     Checked(Box<Report>),
@@ -74,7 +74,7 @@ impl Answer {
         Self::Failed(Failure { within: "variables", what, hint, place: None })
     }
 
-    /// The page itself is at fault.
+    /// Returns the answer to a question that cannot be read. The page itself is at fault.
     pub(crate) fn of_the_page() -> Self {
         let what = "what is to be tried has too many characters or is not Unicode".to_owned();
         let hint = "make it smaller, or use the program `leasehold`".to_owned();

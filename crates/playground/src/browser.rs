@@ -16,10 +16,10 @@ pub(crate) struct Browser<'q> {
     variables: Option<BTreeMap<&'q [u8], &'q [u8]>>,
     now: WallTime,
     seed: &'q Secret,
-    /// The number of blocks that were made of the seed.
+    /// The number of blocks that were made from the seed.
     drawn: u64,
     used: Vec<Request>,
-    /// The first thing that the template asked for and nobody gave.
+    /// The first thing that the template asked for and that the person did not give.
     missing: Option<Missing>,
 }
 
@@ -35,7 +35,7 @@ impl<'q> Browser<'q> {
         Self { given, variables, now, seed, drawn: 0, used: Vec::new(), missing: None }
     }
 
-    /// Returns the answer for what nobody gave.
+    /// Returns the answer for what the person did not give.
     pub(crate) fn missing(&self) -> Option<Answer> {
         self.missing.as_ref().map(|missing| match missing {
             Missing::Answer(request) => Answer::without_secret(request),
@@ -43,13 +43,13 @@ impl<'q> Browser<'q> {
         })
     }
 
-    /// Returns what was asked for and there.
+    /// Returns what the template asked for and got.
     pub(crate) fn answers(&self) -> Vec<advice::Answer<'_>> {
         self.used.iter().filter_map(|request| Some((request, self.given.get(request)?))).collect()
     }
 }
 
-/// Reads `NAME=value` a line. The last of equal names counts.
+/// Reads one `NAME=value` from each line. If two names are equal, the last one counts.
 fn variables(lines: &[u8]) -> BTreeMap<&[u8], &[u8]> {
     let pair = |line: &'_ [u8]| line.iter().position(|byte| *byte == b'=');
     lines

@@ -1,4 +1,5 @@
-//! A configuration, as `leasehold check --elsewhere` and `leasehold convert` read it: a leasehold.yaml, or an agent.hcl.
+//! A configuration, as `leasehold check --elsewhere` and `leasehold convert` read it: a leasehold.yaml, or an
+//! agent.hcl.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -18,19 +19,19 @@ use crate::answer::number;
 pub(crate) enum Language {
     /// Leasehold's own.
     Yaml,
-    /// That of Vault Agent, consul-template and envconsul.
+    /// The language of Vault Agent, consul-template and envconsul.
     Hcl,
 }
 
 /// What is known of a configuration.
 pub(crate) struct Report {
     checked: Checked,
-    /// The same in Leasehold's own language, if that was another.
+    /// The configuration in Leasehold's own language, if it was written in another.
     converted: Option<String>,
 }
 
-/// The folder that relative paths of another program's configuration are taken from: where a service and a container
-/// start.
+/// The folder against which relative paths in another program's configuration are resolved. Services and containers
+/// start there.
 const FOLDER: &str = "/";
 
 /// Checks `text`, and converts it if it is not in our own language.
@@ -160,7 +161,7 @@ mod tests {
         }
     }
 
-    /// What the program says of a broken configuration stands beside it. Only the program reads a template's file.
+    /// What the program says of a broken configuration is recorded beside it. Only the program reads a template's file.
     #[test]
     fn what_is_said_of_broken_configurations_is_what_the_program_was_recorded_to_say() {
         let (mut alike, mut faults) = (0, Vec::new());

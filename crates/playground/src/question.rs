@@ -21,7 +21,7 @@ pub(crate) struct Template {
     pub(crate) left: String,
     pub(crate) right: String,
     pub(crate) missing_key: MissingKey,
-    /// The environment, if there is one: `NAME=value` a line.
+    /// The environment, if there is one: one `NAME=value` on each line.
     pub(crate) variables: Option<Secret>,
     pub(crate) now: WallTime,
     /// Random bytes of the browser, from which all others are made.
@@ -29,7 +29,7 @@ pub(crate) struct Template {
 }
 
 impl Question {
-    /// Reads a question; `None` if the page did not write it.
+    /// Reads a question. Returns `None` if the page did not write it.
     pub(crate) fn read(json: &[u8]) -> Option<Self> {
         let tree = Tree::from_json(json).ok()?;
         let language = match tree.get("kind").and_then(Tree::as_str) {

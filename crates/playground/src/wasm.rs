@@ -1,7 +1,7 @@
-//! How JavaScript calls: it has the memory made, writes the question there, and reads the answer.
+//! How JavaScript calls this library: it has the memory made, writes the question there, and reads the answer.
 //!
 //! JavaScript does the reading and writing, so no pointer is followed here. Exported names take the attribute
-//! `unsafe(no_mangle)`, since two functions of one name would be mixed up; these names are in no other crate.
+//! `unsafe(no_mangle)`, since two functions of one name would be mixed up. These names are in no other crate.
 #![allow(unsafe_code, unreachable_pub, reason = "names that JavaScript calls; nothing is dereferenced")]
 
 use std::cell::RefCell;

@@ -1,5 +1,5 @@
-//! The faults that Leasehold is to survive, and what a run of the tests shows of each. A test that holds
-//! a fault writes a row when it has passed; `examples/faults.rs` makes docs/FAULTS.md of the rows.
+//! The faults that Leasehold is to survive, and what a run of the tests shows of each. The test of a fault writes a row
+//! when it has passed, and `examples/faults.rs` makes docs/FAULTS.md from the rows.
 
 #![allow(clippy::disallowed_methods, reason = "a row of the table is no secret")]
 
@@ -15,14 +15,14 @@ pub enum Place {
     Simulated,
     /// On a real OpenBao server, by the built binary or the client in it.
     Server,
-    /// Against a server that does wrong what a script tells it to.
+    /// Against a server that misbehaves as a script tells it to.
     Wire,
     /// On real files, mounts and processes.
     Machine,
 }
 
 impl Place {
-    /// As the page has it.
+    /// Returns the name of the place, as docs/FAULTS.md has it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Simulated => "simulated",
@@ -36,11 +36,11 @@ impl Place {
 /// A fault, and where it can be produced and therefore has to be shown.
 #[derive(Debug)]
 pub struct Fault {
-    /// From 1 on.
+    /// Its number, from 1 on.
     pub number: usize,
     /// What happens.
     pub what: &'static str,
-    /// Without a row from each of these the page is not made.
+    /// The page is made only if there is a row from each of these places.
     pub needs: &'static [Place],
 }
 
@@ -156,7 +156,7 @@ pub struct Evidence {
     seen: Vec<String>,
 }
 
-/// The evidence of the test that says this: `evidence!(8, Server)`.
+/// Makes the evidence of the test that calls it, for example `evidence!(8, Server)`.
 #[macro_export]
 macro_rules! evidence {
     ($number:literal, $place:ident) => {
@@ -165,7 +165,8 @@ macro_rules! evidence {
 }
 
 impl Evidence {
-    /// By [`evidence!`], which knows the file; `here` is a closure of the test's own, which carries its name.
+    /// Makes evidence for [`evidence!`], which knows the file. `_here` is a closure of the test's own, which carries
+    /// its name.
     pub fn new<F>(number: usize, place: Place, file: &'static str, _here: F) -> Self {
         assert!(FAULTS.iter().any(|fault| fault.number == number), "there is no fault {number}");
         // krate::module::test::{{closure}}
@@ -174,21 +175,21 @@ impl Evidence {
         Self { number, place, file, test, seen: Vec::new() }
     }
 
-    /// The program ended with this exit code.
+    /// Checks that the program ended with this exit code, and records that.
     #[track_caller]
     pub fn exit(&mut self, code: Option<i32>, expected: i32) {
         assert_eq!(code, Some(expected), "the exit code");
         self.saw(format!("exit {expected}"));
     }
 
-    /// `/metrics` has this line.
+    /// Checks that `/metrics` has this line, and records that.
     #[track_caller]
     pub fn metric(&mut self, metrics: &str, line: &str) {
         assert!(metrics.lines().any(|one| one == line), "no {line} in\n{metrics}");
         self.saw(format!("`{line}`"));
     }
 
-    /// The test has passed: what it has shown goes into the table.
+    /// Writes what the test has shown as a row of the table, after the test has passed.
     pub fn holds(self, what: &str) {
         let Self { number, place, file, test, seen } = self;
         let row = json!({
@@ -206,7 +207,7 @@ impl Evidence {
     }
 }
 
-/// Where the rows are kept until the page is made.
+/// Returns the folder in which the rows are kept until the page is made.
 pub fn rows() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/faults")
 }

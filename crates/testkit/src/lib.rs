@@ -1,5 +1,5 @@
-//! What the tests of Leasehold stand on: the simulator of everything around the engine, and the table of
-//! faults that a run of the tests shows.
+//! What the tests of Leasehold share: the simulator of everything around the engine, and the table of the faults that
+//! the tests show.
 
 pub mod faults;
 pub mod sim;

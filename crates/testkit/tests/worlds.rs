@@ -2,12 +2,12 @@
 
 use leasehold_testkit::sim;
 
-/// So many worlds in every test run, unless `WORLDS` says otherwise; `make simulate` lives through
-/// many more.
+/// How many worlds every test run lives through, unless `WORLDS` says otherwise. `make simulate` lives through many
+/// more.
 const WORLDS: u64 = 2000;
 
-/// Worlds that a run of a million has found broken, and that were mended since. What a seed draws changes with the
-/// simulator; that costs nothing here.
+/// The seeds of worlds that a run of a million has found broken, and that were mended since. What a seed draws changes
+/// with the simulator, which costs nothing here.
 const FOUND: [u64; 42] = [
     3_261,
     48_357,

@@ -6,7 +6,8 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// Chromium reads from descriptor 3 and writes to 4. `timeout` ends one that hangs, so that no test waits for ever.
+/// Chromium reads from descriptor 3 and writes to 4. `timeout` ends a browser that hangs, so that no test waits for
+/// ever.
 const START: &str = "exec timeout --kill-after=5 170 chromium --headless --no-sandbox --disable-gpu \
     --disable-dev-shm-usage --no-first-run --disable-background-networking --disable-component-update \
     --remote-debugging-pipe --user-data-dir=\"$0\" about:blank 3<&0 4>&1 </dev/null >\"$0/log\" 2>&1";
@@ -18,7 +19,7 @@ pub(crate) struct Chromium {
     from: BufReader<ChildStdout>,
     sent: u64,
     session: Option<String>,
-    /// What it reported in between, in order.
+    /// What Chromium reported between the answers, in order.
     events: Vec<Value>,
     _profile: TempDir,
 }
@@ -115,7 +116,7 @@ impl Chromium {
         }
     }
 
-    /// The addresses of all requests since the start.
+    /// Returns the addresses of all requests since the start.
     pub(crate) fn requested(&self) -> Vec<String> {
         let requests = self.events.iter().filter(|event| event["method"] == "Network.requestWillBeSent");
         requests.filter_map(|event| event["params"]["request"]["url"].as_str()).map(str::to_owned).collect()
@@ -123,7 +124,7 @@ impl Chromium {
 }
 
 impl Drop for Chromium {
-    /// Chromium ends when its pipe does.
+    /// Ends Chromium by closing its pipe, and waits for that.
     fn drop(&mut self) {
         self.to = None;
         let _ = self.child.wait();

@@ -1,5 +1,5 @@
-//! Configurations in the browser: each answer is that of the same code where it is no WebAssembly, which unit tests
-//! compare with `leasehold check` and `leasehold convert`.
+//! Configurations in the browser. Each answer is the same as that of the same code outside of WebAssembly. Unit tests
+//! compare the answers of that code with `leasehold check` and `leasehold convert`.
 
 use std::fs;
 
@@ -13,7 +13,7 @@ use crate::site::repository;
 /// The folders with configurations, good and broken, of ours and of other programs.
 const FOLDERS: [&str; 3] = ["tests/broken", "tests/agents", "examples"];
 
-/// The question for each configuration of the repository.
+/// Returns the question for each configuration of the repository.
 fn questions() -> Vec<Value> {
     let mut questions = Vec::new();
     for folder in FOLDERS {

@@ -1,4 +1,4 @@
-//! The cases of `tests/corpus/functions`, which hold what the real `bao agent` rendered, in the browser.
+//! The cases of `tests/corpus/functions` in the browser. They hold what the real `bao agent` rendered.
 
 use std::fs;
 
@@ -11,13 +11,13 @@ use crate::chromium::Chromium;
 use crate::possible;
 use crate::site::{Server, repository};
 
-/// The lease of a KV version 1 secret, seconds.
+/// The lease of a KV version 1 secret, in seconds.
 const LEASE: &str = "2764800";
 
-/// Why a case fails in a browser that renders elsewhere.
+/// Why a case fails in a browser although it renders elsewhere.
 const NOT_IN_A_BROWSER: [&str; 3] = ["reads no files", "network interfaces", "time-zone database"];
 
-/// The secrets of the corpus as `render --secrets` reads them.
+/// Returns the secrets of the corpus in the form that `render --secrets` reads.
 fn secrets() -> String {
     let text = fs::read(repository().join("tests/corpus/functions-secrets.json")).expect("the secrets");
     let tree = Tree::from_json(&text).expect("JSON");
@@ -31,7 +31,7 @@ fn secrets() -> String {
     String::from_utf8(Tree::map(whole).to_json().to_vec()).expect("UTF-8")
 }
 
-/// Each template with the bytes that it must render, in base64; null where it must fail.
+/// Returns each template with the bytes that it must render, in base64. They are null if the template must fail.
 fn cases() -> Vec<(String, Value)> {
     let mut cases = Vec::new();
     for entry in fs::read_dir(repository().join("tests/corpus/functions")).expect("the corpus") {
@@ -50,13 +50,13 @@ fn cases() -> Vec<(String, Value)> {
     cases
 }
 
-/// The bytes of an answer's output, in base64; null where it has none.
+/// Returns the bytes of an answer's output, in base64. They are null if it has none.
 fn output(answer: &Value) -> Value {
     let text = answer["output"].as_str().map(|text| json!(STANDARD.encode(text)));
     text.or_else(|| answer.get("base64").cloned()).unwrap_or(Value::Null)
 }
 
-/// Whether the same code fails with the same words here, where it is no WebAssembly.
+/// Returns whether the same code fails with the same words here, outside of WebAssembly.
 fn fails_alike(common: &Value, template: &str, there: &Value) -> bool {
     let mut question = common.clone();
     (question["template"], question["secrets"]) = (json!(template), json!(""));

@@ -14,7 +14,7 @@ mod need;
 
 use std::path::Path;
 
-/// Whether this machine has what the site is built and shown with.
+/// Returns whether this machine has what the site is built and shown with.
 fn possible() -> bool {
     let how = "apt-get install rustc-web cargo-web rust-web-src lld-22 chromium";
     let files = ["/usr/bin/cargo", "/usr/lib/rustlib/src/rust/library/std/Cargo.toml"];

@@ -8,7 +8,7 @@ use crate::chromium::Chromium;
 use crate::possible;
 use crate::site::{Server, built};
 
-/// The page, opened. The server ends with the tuple.
+/// Opens the page. The server ends when the tuple is dropped.
 pub(crate) fn page() -> (Server, Chromium) {
     let (server, mut browser) = (Server::start(), Chromium::start());
     browser.open(&format!("{}playground/index.html", server.origin));
@@ -128,7 +128,7 @@ fn nothing_is_sent_anywhere_and_the_browser_holds_the_page_to_that() {
     }
 }
 
-/// The names that a screen reader says of all that can have the focus, with its role.
+/// Returns the role and the name of everything that can have the focus, as a screen reader says them.
 fn names(browser: &mut Chromium) -> Vec<(String, String)> {
     let tree = browser.call("Accessibility.getFullAXTree", json!({}));
     let nodes = tree["nodes"].as_array().expect("a list");

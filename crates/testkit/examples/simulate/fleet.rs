@@ -1,5 +1,5 @@
-//! A fleet's load on its server: a thousand that are restarted at once, and a day with an outage and a
-//! restart of all in it, drawn and told.
+//! The load of a fleet on its server, drawn and described: a thousand sidecars that are restarted at once, and a day
+//! with an outage and a restart of all sidecars in it.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -10,25 +10,25 @@ use crate::plot;
 use leasehold_testkit::sim::fleet::{Blow, Fleet, Flood, Load};
 use leasehold_testkit::sim::{HOUR, MINUTE};
 
-/// So many sidecars meet each blow by itself.
+/// How many sidecars meet each blow by itself.
 const SOME: u64 = 1000;
-/// So long the server is sealed.
+/// How long the server is sealed.
 const SEALED: Duration = Duration::from_secs(10 * 60);
 
-/// So long the controllers of Kubernetes take to make [`SOME`] pods, with the 20 requests a second that they are
+/// How long the controllers of Kubernetes take to make [`SOME`] pods, with the 20 requests a second that they are
 /// allowed by default (`--kube-api-qps`).
 const DEPLOYED: Duration = Duration::from_secs(50);
 
-/// A table's head.
+/// The head of a table.
 const HEAD: &str = "\
 | | mean | busiest 10 s | of the mean | busiest second |
 | --- | --- | --- | --- | --- |
 ";
 
-/// Tells what a thousand do after each blow, and what the days of `sidecars` come to; draws those.
+/// Describes what a thousand sidecars do after each blow, and the load of `sidecars` over `hours`. Draws that load.
 ///
 /// # Errors
-/// A broken promise, a peak of more than twice the mean after the restart, a file that cannot be written.
+/// A broken promise, a peak of more than twice the mean after the restart, or a file that cannot be written.
 pub(crate) fn tell(
     sidecars: u64,
     hours: u32,
@@ -107,7 +107,8 @@ KV v2 that is looked at every five minutes, under a token of an hour, and keeps 
   whatever they wait for within it. Controllers make pods one after another.
 ";
 
-/// A thousand at once: in the hour after a restart no ten seconds have more than twice the mean.
+/// Adds what happens to a thousand sidecars at once. In the hour after a restart, no ten seconds may have more than
+/// twice the mean.
 fn some(text: &mut String) -> Result<(), String> {
     let at = 2 * HOUR;
     put(
@@ -141,7 +142,7 @@ fn some(text: &mut String) -> Result<(), String> {
     Ok(())
 }
 
-/// So many come back to a server that answers so many requests a second, and no more.
+/// Adds what happens when many sidecars come back to a server that answers only so many requests a second.
 fn flood(text: &mut String) -> Result<(), String> {
     const SIDECARS: u64 = 300;
     put(

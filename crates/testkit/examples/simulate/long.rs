@@ -2,7 +2,7 @@
 
 use leasehold_testkit::sim::long::{self, Week};
 
-/// A table of the first weeks and the last, and whether anything grows.
+/// Returns a table of the first weeks and the last, and whether anything grows.
 pub(crate) fn tell(days: u32) -> (String, bool) {
     let weeks = match long::live(days) {
         Ok(weeks) => weeks,

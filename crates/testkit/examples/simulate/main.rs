@@ -1,6 +1,10 @@
-//! Lives through many simulated worlds: `--seeds N` from `--from` on, or one with `--seed N`
-//! (`--trace` prints everything that happens in it). With `--fleet N`: what so many sidecars ask of a
-//! server in `--hours`, drawn as `--svg` and told in `--page`. With `--days N`: whether one sidecar grows in so many days.
+//! Lives through simulated worlds:
+//!
+//! - `--seeds N` lives through many worlds, from the seed `--from` on.
+//! - `--seed N` lives through one world. With `--trace`, it prints everything that happens in it.
+//! - `--fleet N` shows what so many sidecars ask of a server in `--hours`. It draws that as `--svg`, and describes it
+//!   in `--page`.
+//! - `--days N` shows whether one sidecar grows in so many days.
 
 mod fleet;
 mod long;
@@ -15,37 +19,37 @@ use leasehold_testkit::sim;
 
 #[derive(Parser)]
 struct Arguments {
-    /// How many worlds.
+    /// How many worlds to live through.
     #[arg(long, default_value_t = 1_000_000)]
     seeds: u64,
     /// The first seed.
     #[arg(long, default_value_t = 0)]
     from: u64,
-    /// One world.
+    /// Live through the world of this seed alone.
     #[arg(long)]
     seed: Option<u64>,
-    /// Print what happens in it.
+    /// Print what happens in the world of `--seed`.
     #[arg(long)]
     trace: bool,
-    /// How many threads: one for each processor, unless said otherwise.
+    /// How many threads to use: one for each processor, unless said otherwise.
     #[arg(long)]
     threads: Option<usize>,
     /// How many broken promises to show before giving up.
     #[arg(long, default_value_t = 1)]
     failures: u64,
-    /// Instead: one sidecar for so many days, with restarts and outages in every week.
+    /// Live through so many days of one sidecar instead, with restarts and outages in every week.
     #[arg(long, value_parser = clap::value_parser!(u32).range(28..))]
     days: Option<u32>,
-    /// Instead: so many sidecars at one server.
+    /// Live through a fleet of so many sidecars at one server instead.
     #[arg(long)]
     fleet: Option<u64>,
-    /// How long the fleet lives.
+    /// How many hours the fleet lives.
     #[arg(long, default_value_t = 24, requires = "fleet", value_parser = clap::value_parser!(u32).range(3..))]
     hours: u32,
-    /// Where to draw its load.
+    /// Where to draw the load of the fleet.
     #[arg(long, requires = "fleet")]
     svg: Option<PathBuf>,
-    /// Where to tell of it.
+    /// Where to describe the load of the fleet.
     #[arg(long, requires = "svg")]
     page: Option<PathBuf>,
 }

@@ -1,4 +1,4 @@
-//! A load as a drawing: SVG text of our own, for one curve needs no library.
+//! A load as a drawing. The SVG text is our own, because one curve needs no library.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -20,8 +20,8 @@ text { fill: #ddd } .paper { fill: #14171a } .peak { stroke: #3d6a9e } .mean { s
 .mark { stroke: #f0a35e }
 }";
 
-/// The seconds of `load`, a minute at a time: its mean and its busiest second, on a logarithmic axis, for
-/// an outage's end is far above an ordinary minute; `marks` are named moments.
+/// Draws the seconds of `load`, a minute at a time: the mean and the busiest second of each minute. The axis is
+/// logarithmic, because the end of an outage is far above an ordinary minute. `marks` are named moments.
 pub(crate) fn draw(title: &str, load: &[u32], marks: &[(Duration, &str)]) -> String {
     let minutes: Vec<&[u32]> = load.chunks_exact(60).collect();
     let mean = |minute: &&[u32]| f64::from(minute.iter().sum::<u32>()) / 60.0;

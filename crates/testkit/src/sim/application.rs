@@ -14,27 +14,27 @@ use super::driver::Content;
 use super::setup::Setup;
 use super::world::{Next, World};
 
-/// Whom changes for the process are told to.
+/// The notifier that stands for the process of `exec`.
 pub const NOTIFIER: NotifierId = NotifierId(2);
 pub const STOP_SIGNAL: i32 = 15;
 pub const STOP_TIMEOUT: Duration = Duration::from_secs(30);
-/// A change is on its way to the process no longer than this, its splay and its end apart.
+/// A change reaches the process within this time, apart from the splay and the time that the process takes to end.
 const PROMPT: Duration = Duration::from_secs(3);
-/// The longest that everything takes after the process.
+/// The longest time from the end of the process to the end of the run.
 const LEAVING: Duration = Duration::from_secs(25);
 
-/// The processes of a world, one after the other.
+/// How the processes of a world behave. They run one after the other.
 #[derive(Debug, Clone, Copy)]
 pub struct ApplicationSetup {
     pub on_change: OnChange,
-    /// The last file is a variable, where it stands alone.
+    /// Whether the last file is a variable, if it stands alone.
     pub variable: bool,
     pub splay: Duration,
-    /// So many of a hundred do not heed the signal that is to stop them.
+    /// How many of a hundred processes ignore the signal that is to stop them.
     pub deaf: u64,
-    /// So many of a hundred end by themselves.
+    /// How many of a hundred processes end by themselves.
     pub brief: u64,
-    /// So many of a hundred cannot be started.
+    /// How many of a hundred processes cannot be started.
     pub broken: u64,
 }
 
@@ -42,14 +42,14 @@ pub struct ApplicationSetup {
 #[derive(Debug)]
 pub struct Application {
     number: u64,
-    /// What it knows of: each variable as it was at its start, each file as it was when it was
-    /// last told.
+    /// What the process knows: each variable as it was at the start, and each file as it was when the process was last
+    /// notified.
     pub uses: BTreeMap<FileId, Content>,
     /// When it was first told to stop.
     stopping: Option<Duration>,
 }
 
-/// All that a world keeps of its processes.
+/// What a world records of its processes.
 #[derive(Debug, Default)]
 pub struct Applications {
     pub running: Option<Application>,
@@ -57,21 +57,22 @@ pub struct Applications {
     pub starts: Vec<Duration>,
     /// When the last one ended.
     pub ended: Option<Duration>,
-    /// There is no further one: the last ended by itself, or could not be started.
+    /// No further process follows: the last one ended by itself, or could not be started.
     pub over: bool,
-    /// When they were told to stop, signalled and killed.
+    /// When the processes were told to stop. The next two fields are when they were signalled and when they were
+    /// killed.
     pub stops: Vec<Duration>,
     pub signals: Vec<Duration>,
     pub kills: Vec<Duration>,
 }
 
 impl ApplicationSetup {
-    /// One that heeds its signal, without variables.
+    /// Returns the setup of processes that heed their signal and have no variables.
     pub fn plain(on_change: OnChange) -> Self {
         Self { on_change, variable: false, splay: Duration::ZERO, deaf: 0, brief: 0, broken: 0 }
     }
 
-    /// Three worlds of ten have one.
+    /// Draws the setup of the processes of a world. Three worlds of ten have processes.
     pub fn random(seed: u64) -> Option<Self> {
         // Dice of their own: the other worlds stay what they were.
         let mut dice = Dice::new(seed ^ 0xe8ec);
@@ -102,7 +103,7 @@ impl ApplicationSetup {
 }
 
 impl World {
-    /// Starts a process, once everything is there for it.
+    /// Checks that everything is there for a process, and starts it.
     pub fn start_application(&mut self) -> Result<(), String> {
         let (setup, process) = self.setup.application.zip(self.process.as_mut()).ok_or("nobody to start")?;
         let first = !process.has_application;
@@ -140,7 +141,8 @@ impl World {
         Ok(())
     }
 
-    /// A process that is told of nothing looks at its files by itself.
+    /// Forgets what a process that is notified of nothing knows of its files, because it reads them again by itself.
+    /// Its variables stay.
     fn forget_what_is_read_afresh(&mut self) {
         let (setup, applications) = (&self.setup, &mut self.applications);
         if let (Some(one), Some(application)) = (setup.application, &mut applications.running)
@@ -177,7 +179,7 @@ impl World {
         Ok(())
     }
 
-    /// It looks at its files again; its variables stay.
+    /// Signals the process, which reads its files again. Its variables stay as they are.
     pub fn signal_application(&mut self) {
         self.applications.signals.push(self.now);
         let (setup, disk) = (&self.setup, &self.disk);
@@ -202,19 +204,20 @@ impl World {
     }
 }
 
-/// Leases that the process goes on with.
+/// Returns the leases that the process goes on using, each with its file.
 pub fn in_use(world: &World) -> impl Iterator<Item = (FileId, &LeaseId)> {
     let uses = world.applications.running.iter().flat_map(|one| &one.uses);
     uses.flat_map(|(file, content)| content.values().filter_map(|value| Some((*file, value.lease.as_ref()?))))
 }
 
-/// Variables stay as they are in a process that is not started anew: the leases they are made of
-/// go on beside their successors, and the login that made them with all else it made.
+/// Returns whether the process keeps its old leases: it has variables, and it is not restarted after a change.
+/// Variables stay as they are in such a process. The leases that they are made of live on beside their successors. The
+/// login that made these leases lives on, too, with everything else that it made.
 pub fn keeps_old_leases(setup: &Setup) -> bool {
     setup.application.is_some_and(|one| one.variable && one.on_change != OnChange::Restart)
 }
 
-/// While we go on, the process does, and knows of every change in time.
+/// Checks that the process runs for as long as the run goes on, and that it knows of every change in time.
 pub fn is_kept_up(world: &World) -> Result<(), String> {
     let (Some(setup), Some(process)) = (world.setup.application, &world.process) else { return Ok(()) };
     if !process.has_application || process.stopping || world.asleep > world.now {
@@ -239,7 +242,7 @@ pub fn is_kept_up(world: &World) -> Result<(), String> {
 }
 
 impl Setup {
-    /// Whether a file is a variable of the process.
+    /// Returns whether a file is a variable of the process.
     pub fn is_variable(&self, file: FileId) -> bool {
         let last = file.0 + 1 == self.files.len() && file.0 >= self.members;
         last && self.application.is_some_and(|setup| setup.variable)

@@ -1,8 +1,7 @@
-//! What must hold after every step, whatever goes wrong. Each check names the promise it guards.
+//! The promises that must hold after every step, whatever goes wrong. Each check names the promise that it guards.
 //!
-//! Promises that need a good server are held against the world only after it has been calm for
-//! long enough: the longest pause between tries is a minute, a refused login's a quarter of an
-//! hour where the server locks accounts.
+//! Some promises need a good server. They are checked only after the world has been calm for long enough. The longest
+//! pause between tries is a minute. After refused logins it is a quarter of an hour, if the server locks accounts.
 
 mod generations;
 mod losses;
@@ -36,14 +35,15 @@ use super::world::World;
 
 /// The longest pause between tries, and the time to act on one.
 const PATIENCE: Duration = Duration::from_secs(75);
-/// As above after refused logins.
+/// The same after refused logins.
 const LOCKED: Duration = Duration::from_secs(16 * 60);
 const MINUTE: Duration = Duration::from_secs(60);
 const QUARTER: Duration = Duration::from_secs(15 * 60);
 /// How long a denied token that may not look itself up counts as alive after its last success. After that, the engine
 /// has to log in again.
 const BLIND: Duration = Duration::from_secs(15 * 60);
-/// Just after a login denials are put down to a standby that lags: three tries, one to three seconds apart.
+/// For this long after a login, denials are put down to a standby that lags. The engine tries three times, one to three
+/// seconds apart.
 const LAG: Duration = Duration::from_secs(10);
 
 type Held = Result<(), String>;
@@ -55,7 +55,7 @@ pub struct Checks {
     sent: VecDeque<Duration>,
     /// When logins were sent.
     logins: VecDeque<Duration>,
-    /// When runs were started, but for the first.
+    /// When runs were started, except for the first, and when other credentials came.
     starts: VecDeque<Duration>,
     /// Since when each path has had more than one live lease that we know of.
     double: BTreeMap<String, Duration>,
@@ -64,17 +64,17 @@ pub struct Checks {
     /// A run was killed, and what it knew was not in the handoff.
     lost: bool,
     runs: u64,
-    /// When files were lost that are not back yet.
+    /// The files that were lost and are not back yet, with the time of each loss.
     losses: BTreeMap<FileId, Duration>,
     /// When a file was last lost.
     lost_last: Option<Duration>,
     /// When something was last in the way of a lease's renewal.
     hindered: Duration,
-    /// The newest version that each file has had of what stores keep.
+    /// The newest version of each store's value that each file has had.
     newest: BTreeMap<(FileId, String), u64>,
     /// The values that a run without its handoff may publish once in an older version.
     may_go_back: BTreeSet<(FileId, String)>,
-    /// The last login was asked for while there was one before it: it is to succeed that one.
+    /// The last login was asked for while there was an earlier login, which it is to succeed.
     succeeds: bool,
 }
 
@@ -86,23 +86,23 @@ impl Checks {
         self.runs = run;
     }
 
-    /// Other credentials are there.
+    /// Records that other credentials are there.
     pub fn delivered(&mut self, now: Duration) {
         self.starts.push_back(now);
     }
 
-    /// The pauses between logins begin anew.
+    /// Forgets all logins so far, because the pauses between logins begin anew.
     pub fn forget_logins(&mut self) {
         self.logins.clear();
     }
 
-    /// Another process removed or changed this file.
+    /// Records that another process removed or changed this file.
     pub fn note_loss(&mut self, file: FileId, now: Duration) {
         self.losses.insert(file, now);
         self.lost_last = Some(now);
     }
 
-    /// A run was killed; `lost` where it could not leave what it knew to the next.
+    /// Records that a run was killed. `lost` is true if the run could not leave what it knew to the next run.
     pub fn note_kill(&mut self, lost: bool) {
         self.lost |= lost;
         if lost {
@@ -110,7 +110,7 @@ impl Checks {
         }
     }
 
-    /// Looks at one action before it is done.
+    /// Checks one action before it is performed.
     pub fn action(world: &mut World, action: &Action) -> Held {
         let now = world.now;
         let is_request =
@@ -154,8 +154,8 @@ impl Checks {
         Ok(())
     }
 
-    /// The request rate is bounded, no dropped token is used, and no more than the limit is under
-    /// way.
+    /// Checks a request before it is sent. The request rate is bounded, no dropped token is used, and no more requests
+    /// than the limit are under way.
     fn request(world: &mut World, action: &Action) -> Held {
         let now = world.now;
         let process = world.process.as_ref().ok_or("an action without a process")?;
@@ -202,7 +202,7 @@ impl Checks {
         Ok(())
     }
 
-    /// Looks at the world after a step.
+    /// Checks the world after a step.
     pub fn look(world: &mut World) -> Held {
         world.note_partial();
         no_login_storm(world)?;
@@ -225,8 +225,8 @@ impl Checks {
     }
 }
 
-/// While it serves, it gives back only what no file on disk uses, and what every application was
-/// told to use no longer.
+/// Checks that nothing uses the leases that `which` selects, because they are about to be revoked. While a run serves,
+/// it revokes only leases that no file on disk uses, and that every application was notified to use no longer.
 fn nothing_uses(world: &World, which: impl Fn(&LeaseId, &super::server::Lease) -> bool) -> Held {
     for (file, id) in application::in_use(world) {
         let alive = world.server.is_lease_known(id, world.now);
@@ -259,12 +259,13 @@ fn nothing_uses(world: &World, which: impl Fn(&LeaseId, &super::server::Lease) -
     Ok(())
 }
 
-/// The token that each sink on disk holds.
+/// Returns each sink on disk with the token that it holds.
 fn shown(world: &World) -> impl Iterator<Item = (FileId, u64)> {
     world.disk.files.iter().filter_map(|(file, content)| Some((*file, content.get(SINK)?.version)))
 }
 
-/// While a run serves, it revokes no login whose token a sink holds, nor one whose successor has not been notified.
+/// Checks that the login `own` may be revoked. While a run serves, it keeps a login whose token a sink holds. If a sink
+/// has stopped holding the token, the run keeps the login until the notifier of that sink has been notified.
 fn no_sink_shows(world: &World, own: Option<u64>) -> Held {
     let alive = own.is_some_and(|own| world.server.is_token_alive(own, world.now));
     if !is_serving(world) || !alive {
@@ -283,7 +284,7 @@ fn no_sink_shows(world: &World, own: Option<u64>) -> Held {
     Ok(())
 }
 
-/// How long the world must have been calm for the core to be up to date.
+/// Returns how long the world must have been calm for the core to be up to date.
 fn patience(world: &World) -> Duration {
     // What a suspended machine is told it hears when it wakes up.
     let heard = world.server.turned_away.map(|at| at.max(world.asleep));
@@ -294,7 +295,7 @@ fn patience(world: &World) -> Duration {
     blind + if refused { locked + PATIENCE } else { soon }
 }
 
-/// Leases on disk, with their files.
+/// Returns the leases of the files on disk, each with its file.
 fn on_disk(world: &World) -> impl Iterator<Item = (FileId, &LeaseId)> {
     let files = world.disk.files.iter();
     files
@@ -306,7 +307,7 @@ fn is_serving(world: &World) -> bool {
         && !world.applications.over
 }
 
-/// A secret is renewed or replaced before it ends, wherever that was possible.
+/// Checks that a secret is renewed or replaced before it ends, wherever that was possible.
 fn never_served_past_expiry(world: &mut World) -> Held {
     if !is_serving(world) {
         return Ok(());
@@ -331,8 +332,8 @@ fn never_served_past_expiry(world: &mut World) -> Held {
     Ok(())
 }
 
-/// Returns how much longer a file may fail. If its template failed on a value, the engine notices a corrected value only
-/// at its next poll. After that, the file waits for other changes, is rendered and published.
+/// Returns how much longer a file may fail. If its template failed on a value, the engine notices a corrected value
+/// only at its next poll. After that, the file waits for other changes, is rendered and published.
 fn until_mended(world: &World, file: FileId) -> Duration {
     let failed = world.checks.failed.get(&file).is_some_and(|at| *at + Duration::from_secs(3) > world.now);
     if failed { longest_refresh(world) } else { Duration::ZERO }
@@ -342,7 +343,7 @@ fn longest_refresh(world: &World) -> Duration {
     world.setup.files.iter().map(|file| file.refresh).max().unwrap_or_default()
 }
 
-/// Whatever happened, everything is good again soon after it has ended.
+/// Checks that everything is good again soon after all faults have ended, whatever happened.
 fn recovers(world: &World) -> Held {
     if !is_serving(world) {
         return Ok(());
@@ -386,19 +387,20 @@ fn recovers(world: &World) -> Held {
     Ok(())
 }
 
-/// Tells whether the run knows of a lease that may outlive its token: it made it, or was told by the one that did.
+/// Returns a test of whether the run knows of a lease that may outlive its token. The run does if it made the lease, or
+/// if it has the handoff of the run that did.
 fn known_elsewhere(world: &World) -> impl Fn(&Lease) -> bool + use<> {
     let (told, started) = (world.setup.handoff, world.started);
     move |lease| lease.elsewhere && (told || lease.minted >= started)
 }
 
-/// Tokens that can be used so many times take their leases with them again and again: the log says
-/// so, and no client can help it.
+/// Returns whether the role limits the uses of its tokens. Such a token ends with its last use, and its leases end with
+/// it, again and again. The log says so, and no client can prevent it.
 fn is_counted(world: &World) -> bool {
     world.setup.role.uses.is_some()
 }
 
-/// From a change on the server to the file in `refresh` + 1 s, quiet time apart.
+/// Checks that a change on the server reaches the file within `refresh` + 1 s, apart from the quiet time.
 fn fresh(world: &World) -> Held {
     // A server that answers slower than it is asked promises nothing.
     if !is_serving(world) || world.calm_for() < patience(world) || !world.backlog.is_zero() {
@@ -440,7 +442,7 @@ fn fresh(world: &World) -> Held {
     Ok(())
 }
 
-/// One lease a secret, two while one takes over from the other.
+/// Checks that a secret has one lease, or two while one takes over from the other.
 fn overlap_is_bounded(world: &mut World) -> Held {
     // Where the restarts of workloads take longer than a short lease lives, several are on their way out at any time.
     let most = if world.rollout().is_zero() { 1 } else { 6 };

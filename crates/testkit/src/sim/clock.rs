@@ -9,30 +9,30 @@ use super::world::World;
 
 /// The world's time at its beginning.
 pub const BEGIN: Duration = Duration::from_secs(1000);
-/// The wall clock then.
+/// What the wall clock says at that time.
 pub const EPOCH: i64 = 1_800_000_000;
 
-/// One run of the machine. What its clock says has nothing to do with what that of another said.
+/// One boot of the machine. Its clock has nothing to do with the clock of another boot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Boot {
-    /// What its clock is ahead of the world's time by.
+    /// How far the boot clock is ahead of the world's time.
     pub ahead: Duration,
 }
 
 impl Boot {
-    /// What its clock says at this time of the world.
+    /// Returns what the boot clock says at this time of the world.
     pub fn moment(self, at: Duration) -> Moment {
         Moment::new(at + self.ahead)
     }
 
-    /// The time of the world at which its clock says so.
+    /// Returns the time of the world at which the boot clock says `moment`.
     pub fn time(self, moment: Moment) -> Duration {
         moment.since_boot().saturating_sub(self.ahead)
     }
 }
 
 impl World {
-    /// How long the world has been there.
+    /// Returns how long the world has existed.
     pub fn age(&self) -> Duration {
         self.now - BEGIN
     }
@@ -43,38 +43,38 @@ impl World {
         self.wall += i64::try_from(self.now.as_secs() - before).expect("small");
     }
 
-    /// What this machine's clocks say.
+    /// Returns what this machine's clocks say.
     pub fn clock(&self) -> Now {
         Now { moment: self.boot.moment(self.now), wall: self.wall }
     }
 
-    /// The moment `at` after the beginning.
+    /// Returns the moment that is `at` after the beginning.
     pub fn moment(&self, at: Duration) -> Moment {
         self.boot.moment(BEGIN + at)
     }
 
-    /// What the server's clock says.
+    /// Returns what the server's clock says.
     pub fn true_wall(&self) -> i64 {
         EPOCH + i64::try_from((self.now - BEGIN).as_secs()).expect("small")
     }
 
-    /// Whether nothing is going wrong.
+    /// Returns whether nothing is going wrong: no fault is on, the process runs, and the machine is awake.
     pub fn is_calm(&self) -> bool {
         self.faults.is_empty() && self.process.is_some() && self.asleep <= self.now
     }
 
-    /// How long nothing has gone wrong.
+    /// Returns for how long nothing has gone wrong.
     pub fn calm_for(&self) -> Duration {
         if self.is_calm() { self.now - self.calm } else { Duration::ZERO }
     }
 
-    /// Something went wrong at this time, or was mended.
+    /// Records that something went wrong at this time, or was mended.
     pub(super) fn disturbed(&mut self, at: Duration) {
         self.calm = at;
         self.calm_beside = at;
     }
 
-    /// How long nothing has gone wrong but that stores fail.
+    /// Returns for how long nothing has gone wrong, except that stores fail.
     pub fn calm_beside_stores(&self) -> Duration {
         let calm = self.faults.iter().all(Fault::is_of_stores) && self.process.is_some();
         if calm && self.asleep <= self.now {
@@ -84,7 +84,8 @@ impl World {
         }
     }
 
-    /// A broken promise with its moment, which a trace counts from the beginning of the world and promises do not.
+    /// Adds the current time to the text of a broken promise, counted in two ways. A trace counts from the beginning of
+    /// the world, and promises do not.
     pub(super) fn dated(&self, why: &str) -> String {
         format!("{why}; it is {:?} now, {:?} in the trace", self.now, self.now - BEGIN)
     }

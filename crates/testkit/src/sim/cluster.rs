@@ -1,6 +1,7 @@
-//! Kubernetes in place of a disk. A unit is a Secret. An API server takes it under the version that was read, or does not; its
-//! answers may be lost, it may be away, and what other hands change is seen with a lag. What `leasehold-kubernetes sync`
-//! does around the engine stands here in small: its records, its looks, its restarts of workloads, and its ends.
+//! Kubernetes in place of a disk. A unit is a Secret. The API server accepts a write of it only under the version that
+//! was read. The server may be away, its answers may be lost, and changes by other clients are seen with a lag. This
+//! file also has a small model of what `leasehold-kubernetes sync` does around the engine: its records, its looks, its
+//! restarts of workloads, and its ends.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -18,22 +19,23 @@ use super::{MINUTE, secs};
 
 /// The life of a leader's Lease.
 pub const LEASE: Duration = secs(15);
-/// A leader that cannot renew it ends after so long.
+/// After this time, a leader that cannot renew its Lease ends.
 pub const PATIENT: Duration = secs(10);
-/// Why a write failed that may have been done.
+/// Why a write failed that may have been done nevertheless.
 const UNHEARD: &str = "the answer is lost";
 
 /// How this world's controller is run.
 #[derive(Debug, Clone, Copy)]
 pub struct ClusterSetup {
-    /// It ends when it cannot renew its Lease.
+    /// Whether the controller ends when it cannot renew its Lease.
     pub elects: bool,
-    /// How long the restart of the workloads takes that read a Secret.
+    /// How long it takes to restart the workloads that read a Secret.
     pub rollout: Duration,
 }
 
 impl ClusterSetup {
-    /// In some worlds. With dice of its own, so that the others stay as they were.
+    /// Draws how the controller is run, for the worlds that have one. The function has dice of its own, so that the
+    /// other worlds stay as they were.
     pub fn random(seed: u64) -> Option<Self> {
         let mut own = Dice::new(seed ^ 0xc1_057e);
         own.chance(40).then(|| Self { elects: own.chance(50), rollout: secs(own.pick(&[0, 0, 20, 90])) })
@@ -45,20 +47,20 @@ impl ClusterSetup {
 pub enum Api {
     /// It does not answer.
     Away,
-    /// Other hands are quicker, half of the time.
+    /// Half of the time, another client changes a Secret first.
     Conflicts,
-    /// It writes or does not, and its answer is lost.
+    /// It writes or does not write, and its answer is lost.
     Unheard,
-    /// Watches are so late.
+    /// Watches are late by this much.
     Lags(Duration),
 }
 
-/// A Secret on its way.
+/// A Secret on its way to the API server.
 #[derive(Debug, Clone)]
 pub struct Write {
     unit: UnitId,
     files: BTreeMap<FileId, Content>,
-    /// Of the Secret as it was read.
+    /// The version of the Secret as it was read.
     version: u64,
 }
 
@@ -69,7 +71,7 @@ pub enum Step {
     Write { run: u64, write: Write },
     /// A Secret is compared with what was published.
     Compare { run: u64, unit: UnitId, files: Vec<FileId> },
-    /// A watch tells of a Secret's version, or that it is gone.
+    /// A watch reports a version of a Secret, or that the Secret is gone.
     Seen { unit: UnitId, version: u64, gone: bool },
     /// The leader could not renew its Lease.
     LoseLease,
@@ -80,9 +82,9 @@ pub enum Step {
 struct Record {
     files: BTreeMap<FileId, Content>,
     version: u64,
-    /// The change that its readers are still to be restarted for.
+    /// The time of the change for which its readers still have to be restarted.
     owed: Option<Duration>,
-    /// It was found otherwise, and is not published again yet.
+    /// It was found changed or gone, and is not published again yet.
     lost: bool,
     /// A later write had no answer, so it may have other values.
     unsure: bool,
@@ -95,22 +97,23 @@ pub struct Cluster {
     /// When the values of a Secret changed last, as the Secret notes it.
     notes: BTreeMap<UnitId, Duration>,
     records: BTreeMap<UnitId, Record>,
-    /// These had a Secret before the process began.
+    /// The units that had a Secret before the process began.
     known: BTreeSet<UnitId>,
-    /// The newest version that a watch told it of.
+    /// The newest version of each Secret that a watch has reported.
     seen: BTreeMap<UnitId, u64>,
-    /// Requests under way.
+    /// How many requests about each Secret are under way.
     busy: BTreeMap<UnitId, u32>,
     /// The version of the deletion that a watch reported while a request was under way, by unit.
     gone: BTreeMap<UnitId, u64>,
-    /// When the process last could not render all keys of these.
+    /// When the process last could not render all keys of each Secret.
     partial: BTreeMap<UnitId, Duration>,
     /// When the API server answered again.
     pub back: Duration,
 }
 
 impl Cluster {
-    /// Another process begins, and lists what is there. `known` had a Secret once.
+    /// Replaces what the controller knows, because another process begins and lists what is there. The units in `known`
+    /// had a Secret once.
     pub fn list(&mut self, known: impl Iterator<Item = UnitId>) {
         let (versions, notes) = (std::mem::take(&mut self.versions), std::mem::take(&mut self.notes));
         let (seen, known, back) = (versions.clone(), known.collect(), self.back);
@@ -121,13 +124,14 @@ impl Cluster {
         self.versions.get(&unit).copied().unwrap_or_default()
     }
 
-    /// Whether a later version was seen than the one that was published.
+    /// Returns whether a later version of the Secret was seen than the one that was published.
     fn is_later(&self, unit: UnitId) -> bool {
         let published = self.records.get(&unit).map(|record| record.version);
         published.is_some_and(|published| self.seen.get(&unit).is_some_and(|seen| *seen > published))
     }
 
-    /// Whether a Secret is to be looked at, now that a watch told of it.
+    /// Returns whether a Secret has to be looked at, now that a watch has reported a change of it. While a request
+    /// about the Secret is under way, `release` decides that.
     fn drifted(&mut self, unit: UnitId, gone: Option<u64>) -> bool {
         if self.busy.contains_key(&unit) {
             self.gone.extend(gone.map(|gone| (unit, gone)));
@@ -141,7 +145,8 @@ impl Cluster {
         lost || later
     }
 
-    /// A request has its answer. Whether the Secret is to be looked at for what was seen meanwhile.
+    /// Records that a request has its answer. Returns whether the Secret has to be looked at because of what was seen
+    /// meanwhile.
     fn release(&mut self, unit: UnitId) -> bool {
         match self.busy.get_mut(&unit) {
             Some(count) if *count > 1 => {
@@ -156,7 +161,7 @@ impl Cluster {
 }
 
 impl World {
-    /// Notes which Secrets cannot be written, as one of their keys cannot be had.
+    /// Records which Secrets cannot be written because one of their keys cannot be rendered.
     pub fn note_partial(&mut self) {
         let Some(process) = self.process.as_ref().filter(|_| self.setup.cluster.is_some()) else { return };
         let lacks = |file: &FileId| !process.renderings.contains_key(file) || process.failing.contains(file);
@@ -165,29 +170,30 @@ impl World {
         self.cluster.partial.extend(partial.into_iter().map(|unit| (unit, self.now)));
     }
 
-    /// Whether a file waits, or has waited of late, for another key of its Secret.
+    /// Returns whether a file waits, or has recently waited, for another key of its Secret.
     pub fn waits_for_others(&self, file: FileId) -> bool {
         let partial = self.cluster.partial.get(&self.setup.unit_of(file));
         partial.is_some_and(|at| *at + MINUTE > self.now)
     }
 
-    /// Whether this is wrong with the API server.
+    /// Returns whether this is wrong with the API server.
     pub fn has(&self, api: Api) -> bool {
         self.faults.contains(&Fault::Api(api))
     }
 
-    /// How long a notification takes.
+    /// Returns how long a notification takes.
     pub fn rollout(&self) -> Duration {
         self.setup.cluster.map_or(Duration::ZERO, |cluster| cluster.rollout)
     }
 
-    /// How long a start waits: for the machine to be awake, or for an API server that says who leads.
+    /// Returns how long a start waits: for the machine to be awake, or for an API server that says which replica leads.
     pub(super) fn waits_to_start(&self) -> Option<Duration> {
         let away = self.setup.cluster.is_some() && self.has(Api::Away);
         if self.asleep > self.now { Some(self.asleep - self.now) } else { away.then_some(secs(2)) }
     }
 
-    /// Whether an orderly end leaves leases to run out: without a handoff, Secrets have them until the next leader has others.
+    /// Returns whether an orderly end leaves its leases to expire. That is so without a handoff, because Secrets have
+    /// these leases until the next leader has others.
     pub(super) fn leaves_its_leases(&self) -> bool {
         let Some(process) = self.process.as_ref().filter(|_| self.setup.cluster.is_some()) else {
             return false;
@@ -197,7 +203,7 @@ impl World {
         leased && !self.setup.handoff
     }
 
-    /// Another hand changes or deletes a Secret.
+    /// Changes or deletes a Secret, as another client does.
     pub(super) fn meddle_with(&mut self, unit: UnitId, how: Loss) {
         let files: Vec<FileId> = self.setup.files_of(unit).collect();
         for file in files.into_iter().filter(|file| self.disk.files.contains_key(file)) {
@@ -211,7 +217,7 @@ impl World {
         self.changes(unit, how == Loss::Gone);
     }
 
-    /// A Secret has another version, of which watches tell.
+    /// Gives a Secret another version, which watches report later.
     fn changes(&mut self, unit: UnitId, gone: bool) {
         let version = self.cluster.version(unit) + 1;
         self.cluster.versions.insert(unit, version);
@@ -223,7 +229,8 @@ impl World {
         self.push(wait, Next::Kubernetes(Step::Seen { unit, version, gone }));
     }
 
-    /// Has a unit written, where that is not known to be in vain.
+    /// Sends a write of a unit's Secret. Reports the outcome at once if a key is missing, or if the Secret is known to
+    /// have these values.
     pub(super) fn publish_secret(&mut self, unit: UnitId, files: BTreeMap<FileId, Content>) {
         let Some(run) = self.process.as_ref().map(|process| process.run) else { return };
         if files.len() < self.setup.files_of(unit).count() {
@@ -246,13 +253,13 @@ impl World {
         self.push(wait, Next::Kubernetes(Step::Write { run, write }));
     }
 
-    /// How long a request to the API server takes, answered or not.
+    /// Returns how long a request to the API server takes, whether it is answered or not.
     fn way(&mut self) -> Duration {
         let hangs = self.has(Api::Away) && self.dice.chance(50);
         if hangs { secs(10) } else { self.dice.millis(1, 60) }
     }
 
-    /// Looks at a Secret, where more is asked than a watch has told.
+    /// Compares a Secret, if more is asked than a watch has reported. Otherwise, the answer is what is known already.
     pub(super) fn inspect_secret(&mut self, unit: UnitId, files: Vec<FileId>, thorough: bool) {
         let Some(run) = self.process.as_ref().map(|process| process.run) else { return };
         let record = self.cluster.records.get(&unit);
@@ -306,7 +313,7 @@ impl World {
         self.process.as_ref().is_some_and(|process| process.run == run)
     }
 
-    /// Whether a Secret is there as it is to be.
+    /// Returns whether the Secret is there with these values.
     fn holds(&self, files: &BTreeMap<FileId, Content>) -> bool {
         let is_good = |(file, content): (&FileId, &Content)| {
             self.disk.files.get(file) == Some(content) && !self.disk.lost.contains_key(file)
@@ -361,7 +368,7 @@ impl World {
         self.setup.files_of(unit).any(|file| self.disk.files.contains_key(&file) && !gone(file))
     }
 
-    /// The change that readers of a Secret were not restarted for, as the Secret notes it.
+    /// Returns the time of the change for which the readers of a Secret were not restarted, as the Secret notes it.
     fn owed(&self, unit: UnitId, files: &BTreeMap<FileId, Content>) -> Option<Duration> {
         let note = *self.cluster.notes.get(&unit)?;
         let told = |file: &FileId| {
@@ -371,7 +378,7 @@ impl World {
         (!files.keys().all(told)).then_some(note)
     }
 
-    /// The API server takes a Secret, where it is another. Returns whether it was.
+    /// Writes a Secret as the API server does, if it differs from what is there. Returns whether it did.
     fn take(&mut self, write: Write, note: Option<Duration>) -> Result<bool, &'static str> {
         let Write { unit, files, version } = write;
         if self.has(Api::Away) {
@@ -428,7 +435,7 @@ impl World {
     }
 }
 
-/// The API server fails in its own ways, and definitions come and go: each change is another engine.
+/// Plans failures of the API server, and changes of definitions. Each change of a definition starts another engine.
 pub fn plan(setup: &Setup, all: &mut Vec<Planned>) {
     if setup.cluster.is_none() || setup.faults == 0 {
         return;

@@ -18,12 +18,12 @@ impl Dice {
         x ^ (x >> 31)
     }
 
-    /// From 0 up to, not including, `n`.
+    /// Returns a number from 0 up to `n`, not including `n`.
     pub fn below(&mut self, n: u64) -> u64 {
         self.roll() % n.max(1)
     }
 
-    /// True in `percent` of a hundred rolls.
+    /// Returns true in `percent` of a hundred rolls.
     pub fn chance(&mut self, percent: u64) -> bool {
         self.below(100) < percent
     }

@@ -1,4 +1,4 @@
-//! The model driver: the store, the renderer, the disk and the handoff around one agent.
+//! The model driver: the store, the renderer, the disk and the handoff around one engine.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -18,10 +18,10 @@ use super::server::Value;
 use super::setup::Setup;
 use super::world::World;
 
-/// What the content of a sink stands under.
+/// The path under which the content of a sink is kept.
 pub const SINK: &str = "the login's token";
 
-/// What a file is made of: each path, as the server keeps it, with the answer it came from.
+/// What a file is made of: each path, in the form that the server keeps, with the answer that it came from.
 pub type Content = BTreeMap<String, Value>;
 
 /// Answers by resolved path, and how a path as written is resolved.
@@ -29,12 +29,14 @@ pub type Content = BTreeMap<String, Value>;
 pub struct Store {
     pub answers: BTreeMap<String, Value>,
     pub resolved: BTreeMap<String, String>,
-    /// What has moved on the server and was not read there yet, with the path that its last good answer is under.
+    /// The new path of each secret that has moved on the server and was not read there yet, with the path that its last
+    /// good answer is under.
     moved: BTreeMap<String, String>,
 }
 
 impl Store {
-    /// What is written so is kept under `path`. What it was stays until it is read there.
+    /// Records that the server keeps under `path` what is written as `written`. The last good answer stays until the
+    /// secret is read at its new path.
     fn resolve(&mut self, written: String, path: String) {
         let before = self.place(&written).to_owned();
         if before == path {
@@ -57,18 +59,18 @@ impl Store {
         self.resolved.insert(written, path);
     }
 
-    /// Where what is written so is read from now.
+    /// Returns the path from which a secret, as it is written, is read now.
     fn target<'a>(&'a self, written: &'a str) -> &'a str {
         self.resolved.get(written).map_or(written, String::as_str)
     }
 
-    /// Where its last good answer is kept.
+    /// Returns the path under which the last good answer of a secret is kept.
     fn place<'a>(&'a self, written: &'a str) -> &'a str {
         let path = self.target(written);
         self.moved.get(path).map_or(path, String::as_str)
     }
 
-    /// Keeps an answer. Whether it is another.
+    /// Keeps an answer, and returns whether it differs from the one before.
     fn put(&mut self, path: String, value: Value) -> bool {
         let before = self.moved.remove(&path).and_then(|before| self.answers.remove(&before));
         let changed = self.answers.get(&path).or(before.as_ref()) != Some(&value);
@@ -84,7 +86,7 @@ impl Store {
         self.resolved.retain(|_, target| target != path);
     }
 
-    /// For the next run: everything under the path at which it is to be read.
+    /// Puts every answer under the path at which the next run is to read it.
     pub fn settled(mut self) -> Self {
         for (path, before) in std::mem::take(&mut self.moved) {
             let answer = self.answers.remove(&before);
@@ -98,18 +100,18 @@ impl Store {
 #[derive(Debug, Clone, Default)]
 pub struct Disk {
     pub files: BTreeMap<FileId, Content>,
-    /// Those that are there no more, or not as they were published.
+    /// The files that are gone, or are not as they were published.
     pub lost: BTreeMap<FileId, Loss>,
     pub generations: BTreeMap<UnitId, u64>,
-    /// When each file last changed with somebody to tell of it.
+    /// When each file last changed and a notifier had to be notified of it.
     pub changed: BTreeMap<FileId, Duration>,
     /// When each file last stopped being made of a lease.
     pub left: BTreeMap<LeaseId, BTreeMap<FileId, Duration>>,
-    /// When each sink last stopped showing a token.
+    /// When each sink last stopped holding a token.
     pub hidden: BTreeMap<(FileId, u64), Duration>,
 }
 
-/// Kinds of requests, of which all but the last go one at a time (a look-up: one a token).
+/// The kinds of requests. All but the last kind go one at a time. A look-up goes one at a time for each token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Login,
@@ -118,18 +120,18 @@ pub enum Kind {
     Other,
 }
 
-/// What an answer brings for the driver to keep, before the core hears of it.
+/// What an answer brings for the driver to keep, before the core gets the event.
 #[derive(Debug, Clone)]
 pub enum Load {
     Nothing,
-    /// The token of a login, by the core's number and the server's.
+    /// The token of a login: its number in the core, and its number on the server.
     Token(TokenId, u64),
-    /// What is kept there.
+    /// The value that is kept under this path.
     Value {
         path: String,
         value: Value,
     },
-    /// What is written so is kept there.
+    /// The path under which the server keeps what is written in this way.
     Alias {
         written: String,
         path: String,
@@ -149,25 +151,25 @@ pub struct Process {
     pub renderings: BTreeMap<FileId, Content>,
     /// The tokens that sinks hold wrapped.
     pub wrappings: BTreeMap<FileId, u64>,
-    /// Files whose last rendering failed: they keep what they had.
+    /// Files whose last rendering failed. They keep what they had.
     pub failing: BTreeSet<FileId>,
-    /// What this agent has read itself, and since when: of the rest it does not know when that was last looked at.
+    /// The paths that this engine has read itself, with the time of the first read of each. It does not know when an
+    /// earlier run last read the others.
     pub read: BTreeMap<String, Duration>,
-    /// Requests to the server that are not answered yet, probes apart.
+    /// How many requests to the server are not answered yet, apart from probes.
     pub under_way: usize,
     pub logging_in: bool,
-    /// Tokens whose look-up is under way: one of the login before may hang while the next is asked
-    /// about.
+    /// Tokens whose look-up is under way. A look-up of the earlier login may hang while the next login is looked up.
     pub looking_up: BTreeSet<TokenId>,
-    /// The version of the KV mount as its client knows it, and when it was told.
+    /// The version of the KV mount as the client knows it, and when the server returned it.
     pub mount: Option<(u64, Duration)>,
     pub probing: bool,
     pub stopping: bool,
-    /// It is started again when it has ended.
+    /// It is started again after it has ended.
     pub restarting: bool,
     /// A process of `exec` was started by this run.
     pub has_application: bool,
-    /// What it has written of the handoff since this agent is there can be gone on from.
+    /// The handoff was written since this engine began, so that it can be continued with further lines.
     pub has_written: bool,
 }
 
@@ -196,7 +198,7 @@ impl Process {
         }
     }
 
-    /// Puts a new agent in the place of the old one, whose snapshot it returns.
+    /// Puts a new engine in the place of the old one, and returns the snapshot of the old one.
     pub fn reconfigure(&mut self, setup: &Setup, run: u64) -> Snapshot {
         let before = std::mem::replace(&mut self.engine, Engine::new(setup.policy(self.mode)));
         self.run = run;
@@ -233,7 +235,7 @@ impl Process {
         }
     }
 
-    /// Notes that a request is sent, or answered: `started` tells which.
+    /// Records that a request is sent, if `started` is true, or answered otherwise.
     pub fn count(&mut self, kind: Kind, started: bool) {
         match kind {
             Kind::Login => self.logging_in = started,
@@ -256,7 +258,7 @@ impl Process {
         }
     }
 
-    /// Whether it keeps things true for an application that is there.
+    /// Returns whether the process keeps files current for an application that is there.
     pub fn is_daemon(&self) -> bool {
         self.mode == Mode::Daemon || self.has_application
     }
@@ -300,15 +302,15 @@ impl Process {
         RenderOutcome::Rendered { changed: before != Some(content), used }
     }
 
-    /// Returns whether the file's content comes from this path. Returns false for a secret that has moved and is not yet
-    /// read at its new path.
+    /// Returns whether the file's content comes from this path. Returns false for a secret that has moved and is not
+    /// yet read at its new path.
     pub fn reads_from(&self, setup: &Setup, file: FileId, path: &str) -> bool {
         let setup = &setup.files[file.0];
         let choice = setup.choice.iter().flat_map(|(chooser, paths)| paths.iter().chain([chooser]));
         setup.paths.iter().chain(choice).any(|written| self.store.target(written) == path)
     }
 
-    /// Renders a sink: the login's token, which the version stands for, or what it was wrapped for.
+    /// Renders a sink: the login's token, for which the version stands, or the token that was wrapped for this sink.
     pub fn render_sink(&mut self, setup: &Setup, file: FileId, token: u64) -> RenderOutcome {
         let wrapped = setup.files[file.0].sink != Some(SinkPolicy::Plain);
         let Some(version) = (if wrapped { self.wrappings.get(&file).copied() } else { Some(token) }) else {
@@ -322,7 +324,7 @@ impl Process {
 }
 
 impl Disk {
-    /// Which of these files are not there as they were published.
+    /// Returns which of these files are not there as they were published, and what became of them.
     pub fn inspect(
         &self,
         files: &[FileId],
@@ -336,7 +338,7 @@ impl Disk {
         files.iter().filter_map(|file| Some((*file, loss(file)?))).collect()
     }
 
-    /// Makes these renderings visible, `now` where somebody is to be told.
+    /// Makes these renderings visible. `now` is the time, if there is an application to notify.
     pub fn publish(
         &mut self,
         unit: UnitId,

@@ -1,4 +1,4 @@
-//! What goes wrong, when, and for how long: drawn from the seed before the world begins.
+//! What goes wrong, when, and for how long. The seed decides it before the world begins.
 
 use std::time::Duration;
 
@@ -12,14 +12,14 @@ use super::server::Health;
 use super::setup::{Kind, Setup};
 use super::stores::StoreHealth;
 
-/// One thing that happens. Those with a duration end by `Mended`.
+/// One thing that happens. A fault with a duration is mended after that.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
-    /// The server as a whole.
+    /// The server as a whole has this health.
     Health(Health),
-    /// Requests and answers are lost, late, reset, in this many of a hundred cases.
+    /// Requests and answers are lost, late or reset in this many of a hundred cases.
     Network(u64),
-    /// What stands in front of the server answers for it.
+    /// A proxy in front of the server answers for it.
     Proxy(Interference),
     /// The server does what it is asked, and no answer arrives.
     AnswersLost,
@@ -27,29 +27,30 @@ pub enum Fault {
     Denied(String),
     /// A path is deleted.
     Missing(String),
-    /// The engine behind a path fails in this way.
+    /// The secrets engine behind a path fails in this way.
     Broken(String, FailureKind),
     /// A KV value is not what templates expect.
     BadData(String),
-    /// The KV engine is mounted anew, as version 1: what was below `data/` is not there any more, but in its place.
+    /// The KV engine is mounted anew, as version 1. What was below `data/` is then found without that segment.
     Downgraded,
-    /// Renewals answer "lease not found".
+    /// Renewals of leases are answered "lease not found".
     LeasesForgotten,
     /// Logins are refused.
     LoginsRefused,
-    /// As above, until the credentials on disk are changed: the file was late.
+    /// Logins are refused until the credentials on disk are changed: the file was late.
     CredentialsStale,
-    /// Everything is denied, logins too, by something in front of the server that speaks as it does.
+    /// Everything is denied, logins too. The denials come from something in front of the server, in the words of the
+    /// server.
     AllDenied,
     /// Token renewals fail, and nothing else does.
     TokensStuck,
-    /// Logins are granted, wrapped, and somebody else has unwrapped the token.
+    /// Logins are granted in a wrapping, and another client has unwrapped the token.
     WrappingStolen,
     /// All tokens are revoked.
     TokensRevoked,
     /// All leases are revoked, by an operator.
     LeasesRevoked,
-    /// Logins get tokens that live this short.
+    /// Logins get tokens that live only this long.
     ShortTokens(Duration),
     /// Publishing fails.
     DiskFull,
@@ -57,44 +58,45 @@ pub enum Fault {
     HandoffFull,
     /// Notifiers fail.
     NotifiersFail,
-    /// Another process removes or changes a published file, or the link to all of its unit.
+    /// Another process removes or changes a published file, or removes the link to all files of its unit.
     Lost { file: u64, link: bool, how: Loss },
-    /// The answers to logins take so long.
+    /// The answers to logins take this much longer.
     SlowLogins(Duration),
-    /// All answers take so long.
+    /// All answers take this much longer.
     Slow(Duration),
-    /// The wall clock jumps by so many seconds.
+    /// The wall clock jumps by this many seconds.
     WallJump(i64),
     /// The machine sleeps.
     Suspend(Duration),
     /// The process is killed and started again.
     Kill,
-    /// As above, and what it left is lost.
+    /// The process is killed and started again, and its handoff is lost.
     KillAndForget,
-    /// As above, at the write of the handoff after so many: when that is on disk, or before.
+    /// The process is killed at a write of the handoff, and started again. `after` writes come before that one, and
+    /// `written` is true if it is on disk by then.
     KillAtWrite { after: u64, written: bool },
-    /// It is told to stop, killed where it takes longer than this, and started again.
+    /// The process is told to stop, and started again. It is killed if it takes longer than this.
     Restart(Duration),
-    /// The machine is restarted, which takes so long; what is on disk stays.
+    /// The machine is restarted, which takes this long. What is on disk stays.
     Reboot(Duration),
     /// The configuration is read again (HUP).
     Reload,
-    /// Somebody asks for a refresh.
+    /// A refresh is requested.
     Refresh,
-    /// The store of this number, as a whole.
+    /// The store of this number has this health, as a whole.
     Store(usize, StoreHealth),
     /// A store refuses one path in this way.
     StoreRefuses(String, FailureKind),
     /// A value of a store changes.
     StoreChange(String),
-    /// The API server, where Secrets are published to.
+    /// The API server, to which Secrets are published, fails in this way.
     Api(Api),
-    /// A KV value changes: not a fault, but what all is about.
+    /// A KV value changes. This is not a fault, but what everything is about.
     Change(String),
 }
 
 impl Fault {
-    /// Whether it harms nothing by itself, or is a proxy that can be told from the server.
+    /// Returns whether the fault harms nothing by itself, or is a proxy that can be told from the server.
     pub fn is_tame(&self) -> bool {
         match self {
             Self::Proxy(proxy) => !proxy.is_genuine(),
@@ -103,12 +105,12 @@ impl Fault {
         }
     }
 
-    /// Whether it is a store's, which harms nothing that is not read there.
+    /// Returns whether the fault is a store's. Such a fault harms only what is read from that store.
     pub fn is_of_stores(&self) -> bool {
         matches!(self, Self::Store(..) | Self::StoreRefuses(..))
     }
 
-    /// Whether it makes a good token or lease look dead.
+    /// Returns whether the fault makes a good token or lease look dead.
     pub fn misleads(&self) -> bool {
         match self {
             Self::Proxy(proxy) => proxy.is_genuine(),
@@ -132,7 +134,7 @@ pub struct Planned {
     pub fault: Fault,
 }
 
-/// The plan of `setup`.
+/// Plans the faults of a world with this setup.
 pub fn plan(setup: &Setup, dice: &mut Dice) -> Vec<Planned> {
     let mut all = Vec::new();
     let span = setup.trouble.as_secs();
@@ -193,15 +195,16 @@ pub fn plan(setup: &Setup, dice: &mut Dice) -> Vec<Planned> {
     all
 }
 
-/// In so many worlds of a hundred.
+/// In this many worlds of a hundred, a proxy stands in front of the server.
 const PROXIED: u64 = 30;
 
-/// Whether a proxy stands in front of the server of this world.
+/// Returns whether a proxy stands in front of the server of this world.
 pub fn is_proxied(seed: u64) -> bool {
     Dice::new(seed ^ 0x9a6e).chance(PROXIED)
 }
 
-/// A proxy answers for the server now and then: in some worlds beside the other faults, in some it is all that happens.
+/// Plans that a proxy answers for the server now and then. In some worlds this comes beside the other faults, and in
+/// some it is all that happens.
 fn interfere(setup: &Setup, all: &mut Vec<Planned>) {
     if !setup.proxied {
         return;
@@ -223,7 +226,7 @@ fn interfere(setup: &Setup, all: &mut Vec<Planned>) {
     }
 }
 
-/// Another version of the KV engine is mounted for a while, in some worlds.
+/// Plans, in some worlds, that another version of the KV engine is mounted for a while.
 fn downgrade(setup: &Setup, all: &mut Vec<Planned>) {
     let mut own = Dice::new(setup.seed ^ 0x7e15);
     if setup.faults == 0 || !own.chance(15) {
@@ -235,12 +238,12 @@ fn downgrade(setup: &Setup, all: &mut Vec<Planned>) {
     }
 }
 
-/// Whether somebody removes files of this world by hand.
+/// Returns whether files of this world are removed or changed by hand.
 pub fn is_meddled_with(seed: u64) -> bool {
     Dice::new(seed ^ 0x105e).chance(20)
 }
 
-/// Files and links go by hand now and then.
+/// Plans that files and links are removed or changed by hand now and then.
 fn meddle(setup: &Setup, all: &mut Vec<Planned>) {
     if !is_meddled_with(setup.seed) {
         return;
@@ -253,7 +256,7 @@ fn meddle(setup: &Setup, all: &mut Vec<Planned>) {
     }
 }
 
-/// A server under load: answers take long, to logins or to everything.
+/// Plans, in some worlds, a server under load: its answers take long, to logins or to everything.
 fn slow_down(setup: &Setup, all: &mut Vec<Planned>) {
     let mut own = Dice::new(setup.seed ^ 0x510e);
     if setup.faults == 0 || !own.chance(20) {
@@ -269,7 +272,7 @@ fn slow_down(setup: &Setup, all: &mut Vec<Planned>) {
     }
 }
 
-/// Failures of one path alone.
+/// The failures that one path alone can have.
 const ODD: [FailureKind; 6] = [
     FailureKind::Fault,
     FailureKind::NotYet,

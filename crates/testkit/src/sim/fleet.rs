@@ -1,6 +1,6 @@
-//! Many sidecars at one server: what it is asked, second by second. Each lives in a world of its own, on
-//! the fleet's clock, so that every promise of `checks` is kept by each of them; what they have in common
-//! is when they start, when the server is away, and when they are restarted.
+//! Many sidecars at one server, and how many requests the server gets in each second. Each sidecar lives in a world of
+//! its own, on the fleet's clock, and keeps every promise of `checks`. They have in common when they start, when the
+//! server is away, and when they are restarted.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -12,14 +12,15 @@ use super::setup::{Kind, Setup};
 use super::world::World;
 use super::{HOUR, KV, MINUTE};
 
-/// What happens to all of them at once, in time from the fleet's beginning.
+/// What happens to all sidecars at once, at a time that counts from the fleet's beginning.
 #[derive(Debug, Clone, Copy)]
 pub enum Blow {
-    /// Each is killed and started again. It has its handoff still.
+    /// Each sidecar is killed and started again, and still has its handoff.
     Restart,
-    /// As above, and each has lost it: as where all pods are made anew, evenly over this.
+    /// Each sidecar is killed and started again without its handoff, evenly over this time. The same happens when all
+    /// pods are made anew.
     Recreation(Duration),
-    /// The server is sealed for so long.
+    /// The server is sealed for this long.
     Seal(Duration),
 }
 
@@ -28,27 +29,29 @@ pub enum Blow {
 pub struct Fleet {
     pub sidecars: u64,
     pub lasts: Duration,
-    /// They start evenly over this.
+    /// The sidecars start evenly over this time.
     pub rollout: Duration,
     pub blows: Vec<(Duration, Blow)>,
 }
 
-/// What all of them sent, and how soon each was current again.
+/// What all sidecars sent, and how soon each was current again.
 #[derive(Debug, Clone)]
 pub struct Load {
     /// How many requests were sent in each second.
     pub seconds: Vec<u32>,
-    /// From the end of each blow until a sidecar's file was current, sorted; none where it was all along.
+    /// The times from the end of each blow until a sidecar's file was current, sorted. A sidecar whose file was current
+    /// all along has none.
     pub back: Vec<Vec<Duration>>,
 }
 
 impl Fleet {
-    /// So many that were started over half an hour, and meet `blow` after two hours of three.
+    /// Returns a fleet of this many sidecars, which start over half an hour. It lives for three hours, and meets `blow`
+    /// after two.
     pub fn of(sidecars: u64, blow: Blow) -> Self {
         Self { sidecars, lasts: 3 * HOUR, rollout: 30 * MINUTE, blows: vec![(2 * HOUR, blow)] }
     }
 
-    /// What all of them send.
+    /// Lives through the whole life of the fleet, and returns what all sidecars sent.
     ///
     /// # Errors
     /// The first promise that one of them broke.
@@ -120,7 +123,7 @@ impl Fleet {
     }
 }
 
-/// The return of a server that answers so many requests a second; what comes beside them waits in its queue.
+/// The return of a server that answers `capacity` requests a second. All requests beyond that wait in its queue.
 #[derive(Debug, Clone, Copy)]
 pub struct Flood {
     pub sidecars: u64,
@@ -128,20 +131,20 @@ pub struct Flood {
     pub capacity: f64,
 }
 
-/// What the first two minutes of that came to.
+/// What the first two minutes after the return came to.
 #[derive(Debug, Clone)]
 pub struct Flooded {
-    /// How long an answer took in each step of time, one after the other.
+    /// How long an answer took in each step of time, one step after the other.
     pub waits: Vec<Duration>,
     /// How soon each sidecar's file was current, sorted.
     pub back: Vec<Duration>,
 }
 
 impl Flood {
-    /// The queue is looked at so often.
+    /// The time from one look at the queue to the next.
     const STEP: Duration = Duration::from_millis(250);
 
-    /// Lives through it: all of them together, since each waits for what the others ask.
+    /// Lives through the return with all sidecars together, since each waits for what the others ask.
     ///
     /// # Errors
     /// The first promise that one of them broke.
@@ -172,7 +175,8 @@ impl Flood {
         Ok(flooded)
     }
 
-    /// A sidecar at the moment of the return, which is `end` on the fleet's clock; with that on its own.
+    /// Makes a sidecar that has lived up to the return of the server, which is at `end` on the fleet's clock. Returns
+    /// it with the same moment on its own clock.
     fn wait_for(&self, sidecar: u64, end: Duration) -> Result<(Duration, World), String> {
         let start = (20 * MINUTE).mul_f64(sidecar as f64 / self.sidecars as f64);
         let mut world = World::new(sidecar, web(sidecar, 4 * HOUR));
@@ -185,8 +189,8 @@ impl Flood {
     }
 }
 
-/// A sidecar such as most are: a database credential of an hour and a secret of KV v2, which is looked at
-/// every five minutes, under a token of an hour; and a handoff.
+/// Returns the setup of a sidecar such as most are. It has a database credential of an hour, and a secret of KV v2 that
+/// is polled every five minutes. Its token lives for an hour, and it has a handoff.
 fn web(seed: u64, lasts: Duration) -> Setup {
     let database = Kind::Dynamic { ttl: HOUR, max: 24 * HOUR, renewable: true };
     let mut setup = Setup::plain("database/creds/web", database);
@@ -196,24 +200,24 @@ fn web(seed: u64, lasts: Duration) -> Setup {
     Setup { seed, handoff: true, end: lasts + HOUR, ..setup }
 }
 
-/// What a stretch of time came to, in requests a second.
+/// The load in a stretch of time, in requests a second.
 #[derive(Debug, Clone, Copy)]
 pub struct Stretch {
     pub mean: f64,
-    /// Of the busiest ten seconds.
+    /// The load of the busiest ten seconds.
     pub ten_seconds: f64,
-    /// Of the busiest second.
+    /// The load of the busiest second.
     pub second: f64,
 }
 
 impl Load {
-    /// How soon so many of a hundred were current after the blow of this number.
+    /// Returns how soon this many of a hundred sidecars were current after the blow of this number.
     pub fn current(&self, blow: usize, percent: usize) -> Duration {
         let back = &self.back[blow];
         back.get((back.len() * percent).div_ceil(100).saturating_sub(1)).copied().unwrap_or_default()
     }
 
-    /// From one moment up to another.
+    /// Returns the load from one moment up to another.
     pub fn between(&self, from: Duration, to: Duration) -> Stretch {
         let second = |at: Duration| usize::try_from(at.as_secs()).expect("a few days");
         let all = &self.seconds[second(from)..second(to)];

@@ -14,29 +14,29 @@ use super::driver::{Process, Store};
 use super::faults::Fault;
 use super::world::World;
 
-/// The state is written as a whole again after so many lines.
+/// After this many lines, the state is written as a whole again.
 const LINES: u32 = 7;
 
 /// What outlives a process in the handoff, as the lines say it.
 #[derive(Debug, Clone)]
 pub struct Handoff {
-    /// With secrets, too, whose lease is among the retiring ones: the reader leaves those out.
+    /// The state. It also has secrets whose lease is among the retiring ones. The reader leaves those out.
     pub snapshot: Snapshot,
     pub tokens: BTreeMap<TokenId, u64>,
     pub store: Store,
-    /// On whose clock it was written.
+    /// The boot with whose clock it was written.
     pub boot: Boot,
     lines: u32,
 }
 
 impl Handoff {
-    /// What the process has, as a whole.
+    /// Makes a handoff of what the process has, as a whole.
     fn whole(process: &Process, boot: Boot) -> Self {
         let (snapshot, store) = (process.engine.snapshot(), process.store.clone().settled());
         Self { snapshot, tokens: process.tokens.clone(), store, boot, lines: 0 }.found()
     }
 
-    /// What the next run finds.
+    /// Returns what the next run finds in the handoff.
     pub fn found(mut self) -> Self {
         self.snapshot.awaited.clear();
         let leaving: BTreeSet<&LeaseId> = self.snapshot.retiring.iter().map(|lease| &lease.id).collect();
@@ -54,7 +54,7 @@ impl Handoff {
         self
     }
 
-    /// One more line.
+    /// Appends one more line with these changes.
     fn append(&mut self, changes: &Changes, process: &Process) {
         self.lines += 1;
         self.tokens = process.tokens.clone();
@@ -79,7 +79,7 @@ impl Handoff {
     }
 }
 
-/// Writes down what has changed since the last write, as the agent does: as a line, or everything anew.
+/// Writes what has changed since the last write, as the agent does: as one more line, or as a whole.
 ///
 /// # Errors
 /// What the next run would find is not what the engine says that it has.
@@ -101,7 +101,7 @@ pub fn write(handoff: &mut Option<Handoff>, process: &mut Process, boot: Boot) -
     if found == there { Ok(()) } else { Err(format!("the journal says {found:?} of {there:?}")) }
 }
 
-/// Whether the next run finds every lease that the process has.
+/// Returns whether the next run finds every lease that the process has.
 pub fn has_every_lease(handoff: Option<&Handoff>, process: &Process) -> bool {
     let leases = |snapshot: &Snapshot| -> BTreeSet<LeaseId> {
         let held = snapshot.secrets.iter().filter_map(|secret| secret.lease.as_ref());
@@ -111,7 +111,8 @@ pub fn has_every_lease(handoff: Option<&Handoff>, process: &Process) -> bool {
     leases(&process.engine.snapshot()).is_subset(&written)
 }
 
-/// In one order, and without the time at which something was last looked at that stays the same: no line says that.
+/// Returns the snapshot in a form that can be compared: in one order, and without what no line records. No line records
+/// a later read of a secret that has no lease and does not end.
 fn comparable(mut snapshot: Snapshot) -> Snapshot {
     for secret in &mut snapshot.secrets {
         if secret.lease.is_none() && secret.life == Life::Unknown {
@@ -126,7 +127,8 @@ fn comparable(mut snapshot: Snapshot) -> Snapshot {
 }
 
 impl World {
-    /// Writes what the engine asks to be kept. The disk may be full, and the process may be killed before or after.
+    /// Writes what the engine asks to be kept. The disk may be full, and the process may be killed before or after the
+    /// write.
     pub(super) fn save_handoff(&mut self) -> Result<(), String> {
         let doomed = self.doomed();
         if doomed == Some(false) {

@@ -13,7 +13,7 @@ pub struct Token {
     pub expires: Option<Duration>,
     pub last: Option<Duration>,
     pub revoked: bool,
-    /// As of a lease.
+    /// Until when the client has to take the token to be alive, as with a lease.
     pub seen: Option<Duration>,
     pub role: Role,
     pub uses: Option<u64>,
@@ -24,20 +24,20 @@ pub struct Lease {
     pub path: String,
     pub token: u64,
     pub minted: Duration,
-    /// When it was last granted time.
+    /// When the lease was last granted time.
     pub asked: Duration,
     pub expires: Duration,
     pub last: Duration,
     pub ttl: Duration,
     pub renewable: bool,
     pub revoked: Option<Duration>,
-    /// The answer reached the client: it can do something about this lease.
+    /// The answer reached the client, which can do something about this lease.
     pub known: bool,
-    /// Until when the client has to take it to be alive, whatever it has heard.
+    /// Until when the client has to take the lease to be alive, whatever answers have reached it.
     pub seen: Duration,
-    /// It is in another namespace than its token, or an orphan, and is not revoked with it.
+    /// The lease is in another namespace than its token, or an orphan. It is not revoked with its token.
     pub elsewhere: bool,
-    /// The client itself had it revoked, or its token.
+    /// The client itself had the lease revoked, or its token.
     pub given_back: bool,
 }
 
@@ -46,19 +46,20 @@ pub struct Path {
     pub kind: Kind,
     pub denied: bool,
     pub missing: bool,
-    /// The engine behind it fails in this way.
+    /// The secrets engine behind the path fails in this way.
     pub broken: Option<FailureKind>,
     /// Its data is not what templates expect.
     pub bad: bool,
     pub version: u64,
     pub changed: Duration,
-    /// When a static role was last rotated by hand, and how much later than its time its password is another.
+    /// When a static role was last rotated by hand. The next field is how long after the time of a rotation its
+    /// password changes.
     pub rotated: Duration,
     pub late: Duration,
 }
 
 impl Path {
-    /// The version that a read brings, since when, and in how long a static role rotates.
+    /// Returns the version that a read brings, since when it is current, and in how long a static role rotates.
     pub fn at(&self, now: Duration) -> (u64, Duration, Duration) {
         let Kind::Static { period } = self.kind else { return (self.version, self.changed, Duration::ZERO) };
         let rotations = (now - self.rotated).as_secs() / period.as_secs();
@@ -73,14 +74,14 @@ impl Path {
         (version, last + self.late, next)
     }
 
-    /// Somebody rotates it by hand.
+    /// Rotates a static role, as a person does by hand.
     pub fn rotate(&mut self, now: Duration) {
         let (version, changed, _) = self.at(now + self.late);
         (self.version, self.changed, self.rotated) = (version + 1, changed, now);
     }
 }
 
-/// What was read: a value that tells which answer it came with.
+/// A value that was read. It shows which answer it came with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Value {
     pub version: u64,

@@ -1,6 +1,6 @@
-//! One sidecar over months, with restarts and outages in every week: what it keeps and what it asks must not grow.
-//! A peer kept a sleeping goroutine for each restart of its runner, and after 27 days thousands of them woke at once
-//! (consul-template#2148).
+//! One sidecar over months, with restarts and outages in every week. What it keeps and how much it asks must not grow.
+//! Another program kept a sleeping goroutine for each restart of its runner, and after 27 days thousands of them woke
+//! at once (consul-template#2148).
 
 use std::time::Duration;
 
@@ -14,22 +14,22 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 /// How many weeks at each end are compared.
 const WEEKS: usize = 3;
 
-/// What one week came to.
+/// The figures of one week.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Week {
     /// How many requests were sent.
     pub requests: usize,
-    /// The busiest second.
+    /// How many requests were sent in the busiest second.
     pub peak: usize,
-    /// How many characters the engine takes when it is written out with all that it holds, at the end of the week.
+    /// How many characters the engine takes at the end of the week, when it is written out with all that it holds.
     pub engine: usize,
-    /// The same of what a handoff would hold.
+    /// How many characters the content of a handoff takes then.
     pub handoff: usize,
-    /// How many leases live on the server.
+    /// How many leases are alive on the server.
     pub leases: usize,
 }
 
-/// Lives through so many days, and returns each whole week after the first, which has the start in it.
+/// Lives through this many days. Returns each whole week after the first, which has the start in it.
 ///
 /// # Errors
 /// The first promise that did not hold.
@@ -55,10 +55,11 @@ pub fn live(days: u32) -> Result<Vec<Week>, String> {
     Ok(weeks)
 }
 
-/// What is counted of a week.
+/// One of the figures of a week.
 type Figure = fn(&Week) -> usize;
 
-/// What has grown from the first weeks to the last by more than a twentieth; nothing where all stayed.
+/// Returns what has grown by more than a twentieth from the first weeks to the last. The result is empty if nothing
+/// has.
 pub fn grown(weeks: &[Week]) -> Vec<String> {
     let part = WEEKS.min(weeks.len() / 2);
     let (first, last) = (&weeks[..part], &weeks[weeks.len() - part..]);
@@ -76,7 +77,7 @@ pub fn grown(weeks: &[Week]) -> Vec<String> {
         .collect()
 }
 
-/// The most requests in one second.
+/// Returns the most requests in one second.
 fn peak(sent: &[Duration]) -> usize {
     sent.chunk_by(|one, next| one.as_secs() == next.as_secs())
         .map(<[Duration]>::len)
@@ -84,7 +85,8 @@ fn peak(sent: &[Duration]) -> usize {
         .unwrap_or_default()
 }
 
-/// The same in each week: a configuration that is read again, restarts of every kind, outages, a revoked token.
+/// Plans one week, which is the same as every other: a configuration that is read again, restarts of every kind,
+/// outages, and revoked tokens and leases.
 fn plan(world: &mut World, week: Duration) {
     let (kv, now) = (|| Fault::Change(KV.to_owned()), Duration::ZERO);
     for (at, lasts, fault) in [
@@ -104,7 +106,7 @@ fn plan(world: &mut World, week: Duration) {
     }
 }
 
-/// A file of the set for a secret of each kind, as often as is usual.
+/// Returns the setup of a sidecar with one file of the set for a secret of each kind, polled as often as is usual.
 fn setup(end: Duration) -> Setup {
     let paths = [
         (KV, Kind::Kv),

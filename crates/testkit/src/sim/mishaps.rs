@@ -88,7 +88,7 @@ impl World {
         Ok(())
     }
 
-    /// Another process removes or changes a file that is there, or all that a link leads to.
+    /// Removes or changes a file that is there, or removes everything that a link leads to, as another process does.
     fn lose_files(&mut self, file: u64, link: bool, how: Loss) {
         let variable = |file: &FileId| self.setup.is_variable(*file);
         let there: Vec<FileId> = self.disk.files.keys().filter(|file| !variable(file)).copied().collect();
@@ -104,13 +104,13 @@ impl World {
         }
     }
 
-    /// The minute look at what is published, and the next.
+    /// Looks at what is published, as happens every minute, and plans the next look.
     pub fn look(&mut self) -> Result<(), String> {
         self.push(MINUTE, Next::Look);
         if self.asleep > self.now { Ok(()) } else { self.give(Event::Look) }
     }
 
-    /// A new agent goes on from the old one's snapshot, as soon as that is at rest.
+    /// Starts a new engine, which goes on from the snapshot of the old engine as soon as that is at rest.
     pub fn hand_over(&mut self) -> Result<(), String> {
         if !self.process.as_ref().is_some_and(|process| process.engine.has_yielded()) {
             return Ok(());
@@ -128,7 +128,7 @@ impl World {
         if self.setup.cluster.is_some() { Ok(()) } else { self.give(Event::Refresh) }
     }
 
-    /// The process is told to stop, and killed where it takes longer than `patience`.
+    /// Restarts the process: it is told to stop, and killed if it takes longer than `patience`.
     fn restart(&mut self, patience: Duration) -> Result<(), String> {
         let Some(process) = self.process.as_mut().filter(|process| !process.stopping) else { return Ok(()) };
         process.stopping = true;
@@ -142,14 +142,15 @@ impl World {
         self.give(Event::Stop { at_once: true })
     }
 
-    /// A write of the handoff begins: whether the process is killed with it, and if so, whether that is on disk.
+    /// Notes that a write of the handoff begins. If the process is killed at this write, returns whether the write is
+    /// on disk by then.
     pub fn doomed(&mut self) -> Option<bool> {
         let (left, written) = self.doom?;
         self.doom = left.checked_sub(1).map(|left| (left, written));
         self.doom.is_none().then_some(written)
     }
 
-    /// The process is killed, and started again after `pause`.
+    /// Kills the process, which is started again after `pause`. If `forget` is true, its handoff is lost.
     pub fn kill(&mut self, forget: bool, pause: Duration) {
         // What a run that has ended left is lost with its handoff, too.
         let mut lost = forget && self.handoff.take().is_some();
@@ -189,7 +190,7 @@ impl World {
         self.give(Event::CredentialsChanged)
     }
 
-    /// A KV value that turns bad, or good again, is a new version of it.
+    /// Makes a KV value bad, or good again, if the fault does that. Either is a new version of the value.
     fn spoil(&mut self, fault: &Fault, bad: bool) {
         if let Fault::BadData(path) = fault {
             let path = self.server.paths.get_mut(path).expect("it is known");
@@ -199,7 +200,7 @@ impl World {
         }
     }
 
-    /// The server as the faults that are on make it.
+    /// Applies the faults that are on to the server and the stores.
     fn apply(&mut self) {
         let (faults, server) = (&self.faults, &mut self.server);
         server.health = faults

@@ -1,8 +1,8 @@
-//! A simulator of everything around the core: virtual time that jumps from one event to the next,
-//! a model server, a model driver, and faults drawn from a seed. After every step the invariants
-//! in `checks` are looked at. One seed is one world; a violation prints the line that replays it.
+//! A simulator of everything around the core: virtual time that jumps from one event to the next, a model server, a
+//! model driver, and faults drawn from a seed. After every step, the simulator checks the invariants in `checks`. One
+//! seed is one world. The report of a violation has the command line that replays the world.
 //!
-//! Shared by this crate's `tests/worlds.rs`, the agent's `tests/simulated` and the example `simulate`.
+//! This crate's `tests/worlds.rs`, the agent's `tests/simulated` and the example `simulate` share the simulator.
 
 #![allow(missing_docs, reason = "the names of the model are those of the engine and the server")]
 
@@ -30,7 +30,7 @@ use std::time::Duration;
 
 pub const MINUTE: Duration = secs(60);
 pub const HOUR: Duration = secs(3600);
-/// A path of credentials with a lease, and one of KV v2, for named scenarios.
+/// The paths of named scenarios: this one is of credentials with a lease, and the next one is of KV v2.
 pub const DB: &str = "database/creds/web";
 pub const KV: &str = "secret/data/web";
 
@@ -38,15 +38,15 @@ pub const fn secs(n: u64) -> Duration {
     Duration::from_secs(n)
 }
 
-/// The world of `seed`, lived to its end.
+/// Lives through the world of `seed` to its end, and returns its totals.
 ///
 /// # Errors
-/// The first invariant that did not hold, with the line that replays it.
+/// The first invariant that did not hold, with the line that replays the world.
 pub fn run(seed: u64) -> Result<world::Totals, String> {
     live(world::World::new(seed, setup::Setup::random(seed)))
 }
 
-/// A world lived to its end.
+/// Lives through a world to its end, and returns its totals.
 ///
 /// # Errors
 /// As [`run`].

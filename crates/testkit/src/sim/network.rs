@@ -1,4 +1,4 @@
-//! Requests on their way to the server and back, through a network such as it is.
+//! Requests on their way to the server and back, through a network that may lose and delay them.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use super::faults::Fault;
 use super::server::{Health, KV_MOUNT};
 use super::world::{Next, World};
 
-/// The client gives up on a request after this.
+/// The client gives up on a request after this time.
 const TIMEOUT: Duration = Duration::from_secs(15);
 
-/// As the client's own: what it was told of a mount is not asked about again within this.
+/// Within this time, the client does not ask again what it was told of a mount. The time is that of the real client.
 const MOUNT_SURE: Duration = Duration::from_secs(10);
 
 /// A request on its way, as the server gets it.
@@ -28,14 +28,14 @@ pub struct Call {
     pub sent: Duration,
     /// The answer is lost.
     pub deaf: bool,
-    /// The client has given up on it when it arrives: nobody waits for the answer.
+    /// The client has given up on the request when it arrives, so that nothing waits for the answer.
     pub late: bool,
     /// No login was known to be refused when it was sent.
     pub innocent: bool,
 }
 
 impl World {
-    /// Sends a request through the network, such as it is.
+    /// Sends a request through the network, which may lose or delay it.
     pub fn call(&mut self, mut call: Call) {
         self.totals.requests += 1;
         self.sent.push(self.now);
@@ -71,14 +71,14 @@ impl World {
         self.lose_call(call, wait, FailureKind::Unheard, why);
     }
 
-    /// After a refusal a login without an answer counts as another.
+    /// Records a login without an answer. After a refusal, it counts as another refusal.
     pub(super) fn note_lost_login(&mut self, call: &Call, at: Duration) {
         if matches!(call.action, Action::Ask(Question::LogIn(_))) && !call.innocent {
             self.server.turned_away = Some(at.max(self.asleep));
         }
     }
 
-    /// The client gets no answer, for this reason.
+    /// Reports to the client that it gets no answer, for this reason.
     fn lose_call(&mut self, call: &Call, wait: Duration, kind: FailureKind, why: &str) {
         let failure = Failure::new(kind, why);
         if let Some(event) = failed(call, self.boot.moment(call.sent), failure) {
@@ -86,7 +86,7 @@ impl World {
         }
     }
 
-    /// The server does what it is asked, and answers.
+    /// Performs a request on the server, and answers it.
     pub fn arrive(&mut self, call: Call) {
         if let Some((event, load)) = self.interfere(&call) {
             return self.answer(&call, event, load);
@@ -165,7 +165,7 @@ impl World {
         self.answer(&call, event, load);
     }
 
-    /// Which form of a path its mount wants, as far as the client knows that or the server tells.
+    /// Returns which form of a path its mount wants, as far as the client knows that or the server returns it.
     fn resolve(&mut self, call: &Call, path: &str, again: bool, standby: bool) -> Result<String, Failure> {
         let told = self.server.version_of_kv(call.token, self.now, standby)?;
         let Some(process) = self.process.as_mut().filter(|process| process.run == call.run) else {
@@ -178,7 +178,7 @@ impl World {
         Ok(form_of(path, process.mount.map(|(version, _)| version)))
     }
 
-    /// The answer on its way to the client.
+    /// Sends the answer on its way to the client.
     fn answer(&mut self, call: &Call, event: Event, load: Load) {
         if call.late {
             return;
@@ -190,7 +190,7 @@ impl World {
         self.push(way, Next::Tell { run: call.run, event, load });
     }
 
-    /// How much longer than usual an answer takes.
+    /// Returns how much longer than usual an answer takes.
     fn slowness(&self, call: &Call) -> Duration {
         let slow = self.faults.iter().filter_map(|fault| match fault {
             Fault::SlowLogins(by) if matches!(call.action, Action::Ask(Question::LogIn(_))) => Some(*by),
@@ -200,7 +200,7 @@ impl World {
         slow.max().unwrap_or_default() + self.backlog
     }
 
-    /// An answer, or what the process did itself, reaches its core.
+    /// Passes to the core an answer, or what came of something that the process did itself.
     pub(super) fn tell(&mut self, run: u64, mut event: Event, load: Load) -> Result<(), String> {
         if self.asleep > self.now {
             let wait = self.asleep - self.now;
@@ -222,7 +222,7 @@ impl World {
 }
 
 impl World {
-    /// Notes until when the client has to reckon with what this answer grants, heard or not.
+    /// Records until when the client has to reckon with what this answer grants, whether it gets the answer or not.
     fn note_seen(&mut self, answer: &Event, call: &Call, load: &Load) {
         let end = |ttl: Duration| call.sent + ttl;
         let (tokens, leases) = (&mut self.server.tokens, &mut self.server.leases);
@@ -247,7 +247,8 @@ impl World {
     }
 }
 
-/// The form of a path where the KV mount is of this version, if that is known.
+/// Returns the form that a path has if the KV mount is of this version. If the version is not known, returns the path
+/// as it is.
 pub fn form_of(path: &str, version: Option<u64>) -> String {
     let plain = path.strip_prefix(KV_MOUNT).filter(|rest| !rest.starts_with("data/"));
     match plain.filter(|_| version == Some(2)) {
@@ -256,7 +257,7 @@ pub fn form_of(path: &str, version: Option<u64>) -> String {
     }
 }
 
-/// Which kind of request it answers.
+/// Returns which kind of request the event answers.
 fn kind(answer: &Event) -> Option<Kind> {
     match answer {
         Event::LoggedIn { .. } => Some(Kind::Login),
@@ -273,7 +274,7 @@ fn kind(answer: &Event) -> Option<Kind> {
     }
 }
 
-/// The event that says that a request failed.
+/// Returns the event that says that a request failed.
 pub(super) fn failed(call: &Call, sent: Moment, failure: Failure) -> Option<Event> {
     Some(match call.action.clone() {
         Action::Ask(Question::Probe) => Event::Probed(Err(failure)),

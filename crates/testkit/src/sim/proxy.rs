@@ -1,5 +1,5 @@
-//! What stands between the client and the server, and now and then answers for it: an ingress without a backend, a
-//! login page, a mesh. What it says goes through the rule at the wire, [`verdict::judge`], as any answer does.
+//! A proxy between the client and the server, which answers for the server now and then: an ingress without a backend,
+//! a login page, a mesh. What it says goes through the rule at the wire, [`verdict::judge`], as any answer does.
 
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
@@ -18,13 +18,13 @@ use super::server::Value;
 use super::setup::Setup;
 use super::world::World;
 
-/// The version of what the server never had: it came with a proxy's answer.
+/// The version of a value that the server never had, because it came with a proxy's answer.
 pub const FOREIGN: u64 = u64::MAX;
 
-/// So many of a hundred answers that may name a time for the next try do so.
+/// How many of a hundred answers name a time for the next try, among the answers that may do so.
 const LATER: u64 = 70;
 
-/// Which requests are answered, and how.
+/// Which requests a proxy answers, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Interference {
     pub reach: Reach,
@@ -40,7 +40,7 @@ pub enum Reach {
     Kind(Asking),
 }
 
-/// Kinds of requests, as a proxy tells them by their paths.
+/// The kinds of requests, as a proxy can tell them apart by their paths.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Asking {
     Login,
@@ -59,7 +59,7 @@ pub enum Asking {
 pub struct Page {
     pub status: u16,
     pub body: Body,
-    /// In seconds.
+    /// The value of `Retry-After`, in seconds.
     pub retry_after: Option<u64>,
 }
 
@@ -68,13 +68,13 @@ pub enum Body {
     Html,
     Text,
     Empty,
-    /// What was to be the API's JSON, and broke off.
+    /// The API's JSON, which broke off.
     Cut,
-    /// Somebody else's JSON.
+    /// JSON that is not the API's.
     Foreign,
-    /// The API's envelope, and nothing in it.
+    /// The API's envelope, with nothing in it.
     Bare,
-    /// The API's own words for a denial: a proxy that says so cannot be told from the server.
+    /// The API's own words for a denial. A proxy that says so cannot be told from the server.
     Denial,
 }
 
@@ -93,7 +93,7 @@ impl Body {
 }
 
 impl Interference {
-    /// One that shows by its form that the server did not say it.
+    /// Draws an interference whose answer shows by its form that the server did not give it.
     pub fn random(setup: &Setup, dice: &mut Dice) -> Self {
         const KINDS: [Asking; 9] = [
             Asking::Login,
@@ -115,12 +115,12 @@ impl Interference {
         Self { reach, page: Page::random(dice) }
     }
 
-    /// The denial of a mesh that knows the API, for everything.
+    /// Returns the interference of a mesh that knows the API and denies everything.
     pub fn mesh() -> Self {
         Self { reach: Reach::All, page: Page { status: 403, body: Body::Denial, retry_after: None } }
     }
 
-    /// Whether its answer cannot be told from the server's own.
+    /// Returns whether the proxy's answer cannot be told from the server's own.
     pub fn is_genuine(&self) -> bool {
         self.page.body == Body::Denial
     }
@@ -165,7 +165,7 @@ impl Page {
     }
 }
 
-/// What kind of request it is; none where it is none.
+/// Returns which kind of request the action is, or `None` if it is no request.
 pub fn asking(action: &Action) -> Option<Asking> {
     Some(match action {
         Action::Ask(Question::LogIn(_)) => Asking::Login,
@@ -181,7 +181,7 @@ pub fn asking(action: &Action) -> Option<Asking> {
     })
 }
 
-/// The same in the words of the rule at the wire.
+/// Returns the same kind in the words of the rule at the wire.
 fn asked(kind: Asking) -> Asked {
     match kind {
         Asking::Login => Asked::Login,
@@ -197,7 +197,7 @@ fn asked(kind: Asking) -> Asked {
 }
 
 impl World {
-    /// The answer to a request that did not reach the server.
+    /// Returns a proxy's answer to a request that does not reach the server.
     pub(super) fn interfere(&mut self, call: &Call) -> Option<(Event, Load)> {
         let page = self.faults.iter().find_map(|fault| match fault {
             super::faults::Fault::Proxy(proxy) if proxy.reaches(&call.action) => Some(proxy.page.clone()),
@@ -220,7 +220,7 @@ impl World {
         }
     }
 
-    /// What the client makes of an answer that the rule takes for a success.
+    /// Returns what the client makes of an answer that the rule takes for a success.
     fn believe(&mut self, call: &Call, response: &Response) -> Option<(Event, Load)> {
         let sent = self.boot.moment(call.sent);
         let nothing = |event| Some((event, Load::Nothing));

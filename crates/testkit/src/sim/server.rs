@@ -1,5 +1,5 @@
-//! The model server: tokens and the leases that die with them, TTL and max_ttl, policies, lockout,
-//! quota, standby lag, seal, versions of KV. It follows what OpenBao does where the core can tell.
+//! The model server: tokens and the leases that die with them, TTL and max_ttl, policies, lockout, quota, standby lag,
+//! seal, versions of KV. It does what OpenBao does, as far as the core can notice.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -12,17 +12,17 @@ use leasehold_core::ids::LeaseId;
 pub use super::holdings::{Lease, Path, Token, Value};
 use super::setup::{Kind, Role, Setup};
 
-/// How the server as a whole is.
+/// The health of the server as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Health {
     Good,
-    /// 503.
+    /// The server answers 503.
     Sealed,
     /// Connections are refused.
     Down,
-    /// Connections are taken and nothing comes.
+    /// Connections are accepted, and no answer comes.
     Hanging,
-    /// 429, with or without a time.
+    /// The server answers 429, with or without a time for the next try.
     Busy(Option<Duration>),
 }
 
@@ -31,26 +31,26 @@ pub struct Server {
     pub health: Health,
     pub role: Role,
     pub refuses_logins: bool,
-    /// Something in front of it denies everything, in its words.
+    /// Something in front of the server denies everything, in the words of the server.
     pub denies_all: bool,
     /// Renewals of tokens fail.
     pub renews_no_tokens: bool,
     /// Whether refused logins lock the account.
     pub locks_out: bool,
-    /// What a login is granted is unwrapped by somebody else.
+    /// Another client unwraps what a login is granted.
     pub wrapping_stolen: bool,
-    /// Renewals of leases answer "lease not found".
+    /// Renewals of leases are answered "lease not found".
     pub forgets_leases: bool,
     /// The KV engine is of version 1 for a while.
     pub kv1: bool,
     pub tokens: BTreeMap<u64, Token>,
     pub leases: BTreeMap<LeaseId, Lease>,
-    /// Those that may still be alive.
+    /// The leases that may still be alive.
     recent: Vec<LeaseId>,
     pub paths: BTreeMap<String, Path>,
     pub standby_lag: Duration,
     pub logins: u64,
-    /// When logins were refused since one was granted, for the lockout.
+    /// When logins were refused since one was granted. The lockout counts these.
     pub refused: Vec<Duration>,
     /// How long a refusal is remembered, and how long the lockout lasts.
     pub lockout: Duration,
@@ -65,10 +65,10 @@ pub const KV_MOUNT: &str = "secret/";
 /// Where the paths of another namespace begin.
 pub const ELSEWHERE: &str = "team/";
 
-/// Where the paths begin that make tokens which outlive the one that made them.
+/// The beginning of the paths that make orphan tokens, which outlive the token that made them.
 pub const ORPHAN: &str = "auth/token/create-orphan/";
 
-/// The servers' own [`Server::lockout`].
+/// The [`Server::lockout`] of the real servers.
 const LOCKOUT: Duration = Duration::from_secs(15 * 60);
 
 type Answer<T> = Result<T, Failure>;
@@ -113,7 +113,7 @@ impl Server {
         }
     }
 
-    /// Fails where the server as a whole does.
+    /// Returns the failure of the server as a whole, if it has one.
     pub fn up(&self) -> Answer<()> {
         match self.health {
             Health::Good => Ok(()),
@@ -124,7 +124,7 @@ impl Server {
         }
     }
 
-    /// Health answers are not counted against quotas.
+    /// Answers a probe of the server's health, which does not count against a quota.
     pub fn probe(&self) -> Answer<()> {
         if matches!(self.health, Health::Busy(_)) { Ok(()) } else { self.up() }
     }
@@ -140,8 +140,8 @@ impl Server {
         })
     }
 
-    /// Whether the lease is alive, and the client can know it: a client counts from the sending of a
-    /// request, and is told whole seconds.
+    /// Returns whether the lease is alive and the client can know it. A client counts from the sending of a request,
+    /// and the server returns whole seconds.
     pub fn is_lease_known(&self, id: &LeaseId, now: Duration) -> bool {
         self.is_lease_alive(id, now)
             && self.leases.get(id).is_some_and(|lease| {
@@ -151,7 +151,7 @@ impl Server {
             })
     }
 
-    /// The leases that are alive.
+    /// Returns the leases that are alive.
     pub fn living(&mut self, now: Duration) -> impl Iterator<Item = &Lease> {
         let mut recent = std::mem::take(&mut self.recent);
         recent.retain(|id| self.is_lease_alive(id, now));
@@ -159,12 +159,12 @@ impl Server {
         self.recent.iter().map(|id| &self.leases[id])
     }
 
-    /// When the lease ended or will by itself: on its own, or with its token.
+    /// Returns when the lease ended, or will end by itself: on its own, or with its token.
     pub fn lease_end(&self, id: &LeaseId) -> Option<Duration> {
         self.leases.get(id).map(|lease| self.end_of(lease))
     }
 
-    /// As above.
+    /// Returns the same as [`Server::lease_end`], for a lease of the server.
     pub fn end_of(&self, lease: &Lease) -> Duration {
         let token = self.tokens.get(&lease.token).filter(|_| !lease.elsewhere);
         let token = token.and_then(|token| token.expires);
@@ -219,8 +219,9 @@ impl Server {
         Ok((self.count, self.facts(self.count, now)))
     }
 
-    /// Five refusals, none a quarter of an hour after the one before, lock the account for as long,
-    /// whatever it then brings; what it brings while it is locked is not counted.
+    /// Returns whether the account is locked. Five refusals lock it, if each comes less than a quarter of an hour after
+    /// the one before. The account then stays locked for the same time, whatever credentials a login brings. Logins to
+    /// a locked account do not count.
     fn is_locked_out(&self, now: Duration) -> bool {
         self.locks_out && self.refused.len() >= 5 && self.remembers_refusals(now)
     }
@@ -303,35 +304,36 @@ impl Server {
         Ok(())
     }
 
-    /// What of this token's leases was given back was so too late to be known of.
+    /// Forgets which leases of this token the client has given back, because the client could not know that in time.
     pub fn forgive(&mut self, id: u64) {
         self.leases.values_mut().filter(|lease| lease.token == id).for_each(|lease| lease.given_back = false);
     }
 
-    /// Keeps the token under another.
+    /// Wraps the token under another one.
     pub fn wrap(&mut self, id: u64, now: Duration, standby: bool) -> Answer<()> {
         self.enter(id, now, standby)
     }
 
-    /// Somebody revokes the token.
+    /// Revokes the token, whatever client asks for it.
     pub fn kill(&mut self, id: u64) {
         if let Some(token) = self.tokens.get_mut(&id) {
             token.revoked = true;
         }
     }
 
-    /// The version of the KV mount: a question that costs no use. A token that the server does not take is told nothing.
+    /// Returns the version of the KV mount. This question costs no use of the token. A token that the server does not
+    /// accept gets no version.
     pub fn version_of_kv(&mut self, token: u64, now: Duration, standby: bool) -> Answer<Option<u64>> {
         self.up()?;
         Ok(self.check(token, now, standby).is_ok().then_some(if self.kv1 { 1 } else { 2 }))
     }
 
-    /// What is kept under this path, in whatever version of the KV.
+    /// Returns what is kept under this path, in whatever version of the KV engine.
     pub fn entry(&self, path: &str) -> Option<&Path> {
         self.paths.get(self.place(path).as_ref())
     }
 
-    /// The name of what is kept under this path.
+    /// Returns the name of what is kept under this path.
     fn place<'a>(&self, path: &'a str) -> Cow<'a, str> {
         match path.strip_prefix(KV_MOUNT) {
             Some(rest) if !rest.starts_with("data/") => format!("{KV_MOUNT}data/{rest}").into(),
@@ -339,7 +341,7 @@ impl Server {
         }
     }
 
-    /// Whether the KV mount, as it is now, has nothing under a path of this form.
+    /// Returns whether the KV mount, as it is now, has nothing under a path of this form.
     fn is_misplaced(&self, path: &str) -> bool {
         path.strip_prefix(KV_MOUNT).is_some_and(|rest| rest.starts_with("data/") == self.kv1)
     }
@@ -431,7 +433,7 @@ impl Server {
         LeaseFacts { id, ttl: whole(ttl), renewable, orphan: path.starts_with(ORPHAN) }
     }
 
-    /// A lease under a batch token is cut to the token; under a service token it is not.
+    /// Cuts a lease under a batch token to what is left of the token. A lease under a service token is not cut.
     fn cut(&self, token: u64, ttl: Duration, now: Duration) -> Duration {
         let made_by = &self.tokens[&token];
         match made_by.expires.filter(|_| made_by.role.batch) {
@@ -471,7 +473,7 @@ impl Server {
     }
 }
 
-/// The API tells whole seconds.
+/// Returns the whole seconds of a TTL, as the API does.
 fn whole(ttl: Duration) -> Duration {
     Duration::from_secs(ttl.as_secs())
 }

@@ -17,7 +17,7 @@ const fn secs(n: u64) -> Duration {
     Duration::from_secs(n)
 }
 
-/// What a path is.
+/// The kind of secret that a path holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Kv,
@@ -38,16 +38,16 @@ pub struct Role {
     pub uses: Option<u64>,
 }
 
-/// A file: the paths it uses as it writes them, and how often it looks.
+/// A file: the paths that it uses, as they are written in it, and how often they are polled.
 #[derive(Debug, Clone)]
 pub struct FileSetup {
     pub paths: Vec<String>,
-    /// A path whose version, odd or even, chooses a further one: as where a template takes a path
-    /// out of another secret.
+    /// A path whose version chooses a further path, by being odd or even. A template does the same if it takes a path
+    /// from another secret.
     pub choice: Option<(String, [String; 2])>,
     pub refresh: Duration,
     pub wait: Option<Wait>,
-    /// It holds the login's token.
+    /// Set if the file is a sink, which holds the login's token.
     pub sink: Option<SinkPolicy>,
 }
 
@@ -58,35 +58,35 @@ pub struct Setup {
     pub stores: Vec<StoreSetup>,
     pub role: Role,
     pub files: Vec<FileSetup>,
-    /// So many of the first files are the set; the others stand alone.
+    /// How many of the first files are the set. The others stand alone.
     pub members: usize,
     pub handoff: bool,
-    /// Its units are Secrets of Kubernetes, and no files.
+    /// Set if the units are Secrets of Kubernetes instead of files.
     pub cluster: Option<ClusterSetup>,
     /// An init container runs first.
     pub init: bool,
-    /// There is a process to be the parent of.
+    /// How the process of `exec` behaves, if there is one.
     pub application: Option<ApplicationSetup>,
     pub owns_token: bool,
     /// The server locks the account after five refused logins.
     pub locks_out: bool,
-    /// Faults are drawn up to here; then the world is calm until `end`.
+    /// Faults are drawn up to this time. After it, the world is calm until `end`.
     pub trouble: Duration,
     pub end: Duration,
     pub faults: u64,
-    /// Nothing changes and nothing fails but what the test plans.
+    /// Only what the test plans changes or fails.
     pub quiet: bool,
     /// A proxy answers for the server now and then.
     pub proxied: bool,
     pub delay: Duration,
     pub standby_lag: Duration,
-    /// How much later than its time the password of a static role is another.
+    /// How long after the time of its rotation the password of a static role changes.
     pub late: Duration,
     pub seed: u64,
 }
 
 impl Setup {
-    /// The world of `seed`.
+    /// Draws the setup of a world from `seed`.
     pub fn random(seed: u64) -> Self {
         let mut dice = Dice::new(seed);
         let paths = elsewhere(seed, random_paths(&mut dice));
@@ -137,7 +137,7 @@ impl Setup {
         }
     }
 
-    /// A quiet world of one path in one file of the set, for named scenarios.
+    /// Returns the setup of a quiet world for named scenarios: one path, in one file of the set.
     pub fn plain(path: &str, kind: Kind) -> Self {
         Self {
             paths: vec![(path.to_owned(), kind)],
@@ -176,7 +176,7 @@ impl Setup {
         }
     }
 
-    /// In which role it runs, after an init.
+    /// Returns the mode in which the process runs after an `init`: `exec` if there is an application, or else daemon.
     pub fn mode(&self) -> Mode {
         match self.application {
             Some(_) => Mode::Exec { timeout: secs(120) },
@@ -184,18 +184,19 @@ impl Setup {
         }
     }
 
-    /// What a file is published with.
+    /// Returns the unit with which a file is published.
     pub fn unit_of(&self, file: FileId) -> UnitId {
         let first = usize::from(self.members > 0);
         UnitId(if file.0 < self.members { 0 } else { first + file.0 - self.members })
     }
 
-    /// The files of a unit.
+    /// Returns the files of a unit.
     pub fn files_of(&self, unit: UnitId) -> impl Iterator<Item = FileId> {
         (0..self.files.len()).map(FileId).filter(move |file| self.unit_of(*file) == unit)
     }
 
-    /// Whom a file's changes are told, besides the process of `exec`.
+    /// Returns which notifier is notified of a file's changes, besides the process of `exec`. A variable of that
+    /// process has none.
     pub fn notifier_of(&self, file: FileId) -> Option<NotifierId> {
         (!self.is_variable(file)).then_some(NotifierId(file.0 % 2))
     }
@@ -280,7 +281,8 @@ fn random_paths(dice: &mut Dice) -> Vec<(String, Kind)> {
         .collect()
 }
 
-/// Moves credentials to another namespace in some worlds, and makes tokens of them that are orphans in others. With dice of its own, as sinks have.
+/// Moves dynamic credentials to another namespace in some worlds, and makes orphan tokens of them in others. The
+/// function has dice of its own, as sinks have.
 fn elsewhere(seed: u64, mut paths: Vec<(String, Kind)>) -> Vec<(String, Kind)> {
     let mut own = Dice::new(seed ^ 0x7ea3);
     if own.chance(20) {

@@ -1,4 +1,4 @@
-//! What named scenarios have in common: worlds of one seed with planned faults, and looks into them.
+//! What named scenarios have in common: worlds of one seed with planned faults, and functions that read their state.
 
 use std::time::Duration;
 
@@ -12,17 +12,17 @@ use super::setup::{Kind, Setup};
 use super::world::World;
 use super::{DB, HOUR};
 
-/// Credentials that can be renewed.
+/// Returns the kind of credentials that can be renewed.
 pub fn dynamic(ttl: Duration, max: Duration) -> Kind {
     Kind::Dynamic { ttl, max, renewable: true }
 }
 
-/// One file of credentials that live an hour, a day at most.
+/// Returns the setup of one file that is made of credentials. They live for an hour, and for a day at most.
 pub fn database() -> Setup {
     Setup::plain(DB, dynamic(HOUR, 24 * HOUR))
 }
 
-/// A world with these faults: when, how long, what.
+/// Makes a world with these faults. Each is given by when it begins, how long it lasts and what it is.
 pub fn with<const N: usize>(setup: Setup, faults: [(Duration, Duration, Fault); N]) -> World {
     let mut world = World::new(7, Setup { quiet: true, ..setup });
     for (at, lasts, fault) in faults {
@@ -44,7 +44,7 @@ pub fn until(world: &mut World, at: Duration) {
     world.live_until(at).expect("every promise holds");
 }
 
-/// Kills the process now; it is started again.
+/// Kills the process now. It is started again.
 pub fn kill(world: &mut World) {
     world.begin(Fault::Kill, Duration::ZERO).expect("every promise holds");
 }
@@ -53,19 +53,19 @@ pub fn view(world: &World) -> View {
     world.process.as_ref().expect("it runs").engine.view(world.clock())
 }
 
-/// How many leases live on the server.
+/// Returns how many leases are alive on the server.
 pub fn living(world: &mut World) -> usize {
     let now = world.now;
     world.server.living(now).count()
 }
 
-/// The exit code of a run that has ended.
+/// Returns the exit code of a run that has ended.
 pub fn code(world: &World, index: usize) -> Option<i32> {
     let (_, result) = &world.exits[index];
     Some(result.as_ref().map_or_else(|ending| ending.cause.code().into(), |()| 0))
 }
 
-/// When a run ended, after the beginning, and how.
+/// Returns when a run ended, counted from the beginning, and how it ended.
 pub fn exit(world: &World, index: usize) -> (Duration, Result<(), Cause>) {
     let (at, result) = &world.exits[index];
     (*at - BEGIN, result.clone().map_err(|ending| ending.cause))

@@ -1,4 +1,4 @@
-//! Stores beside the Vault: values with versions, and each fails on its own.
+//! Stores beside the Vault. They keep values with versions, and each of them fails on its own.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,15 +16,15 @@ use super::setup::{FileSetup, Setup};
 use super::world::{Next, World};
 use super::{HOUR, secs};
 
-/// A client gives up on a store after this.
+/// A client gives up on a store after this time.
 const TIMEOUT: Duration = secs(15);
 
-/// How a store as a whole is.
+/// The health of a store as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StoreHealth {
     /// Connections are refused.
     Down,
-    /// Connections are taken and nothing comes.
+    /// Connections are accepted, and no answer comes.
     Hanging,
     /// It asks for a later retry, with or without a time.
     Throttled(Option<Duration>),
@@ -44,13 +44,13 @@ impl StoreSetup {
     }
 }
 
-/// A value, and since when it is so.
+/// A value of a store, and since when the store has it.
 #[derive(Debug, Clone)]
 pub struct Stored {
     pub version: u64,
     pub changed: Duration,
     pub refused: Option<FailureKind>,
-    /// When it was last refused, or given again.
+    /// When the store last began to refuse it, or to return it again.
     pub turned: Duration,
 }
 
@@ -61,7 +61,7 @@ pub struct StoreServer {
     pub values: BTreeMap<String, Stored>,
     /// What is wrong with it, if anything.
     pub health: Option<StoreHealth>,
-    /// Since when it is so.
+    /// Since when the store has this health.
     pub since: Duration,
     /// When it was asked.
     pub asked: Vec<Duration>,
@@ -74,7 +74,7 @@ impl StoreServer {
         Self { name: setup.name.clone(), values, health: None, since: Duration::ZERO, asked: Vec::new() }
     }
 
-    /// What it answers, and after how long.
+    /// Returns what the store answers, and after how long.
     fn answer(&self, path: &str) -> (Duration, Result<Value, Failure>) {
         let fail = |wait, kind, why: &str| (wait, Err(Failure::new(kind, why)));
         match self.health {
@@ -95,7 +95,7 @@ impl StoreServer {
 }
 
 impl World {
-    /// A store is asked: what it answers now arrives in a moment.
+    /// Asks a store. What it answers now arrives in a moment.
     pub(super) fn fetch(
         &mut self,
         run: u64,
@@ -137,13 +137,13 @@ impl World {
         }
     }
 
-    /// The store that keeps this path.
+    /// Returns the store that keeps this path.
     pub fn store_of(&self, path: &str) -> Option<&StoreServer> {
         self.stores.iter().find(|store| store.values.contains_key(path))
     }
 }
 
-/// The stores as the faults that are on make them.
+/// Applies the faults that are on to the stores.
 pub(super) fn apply(faults: &[Fault], stores: &mut [StoreServer], now: Duration) {
     for (index, store) in stores.iter_mut().enumerate() {
         let health = faults.iter().find_map(|fault| match fault {
@@ -165,8 +165,8 @@ pub(super) fn apply(faults: &[Fault], stores: &mut [StoreServer], now: Duration)
     }
 }
 
-/// Puts one to three stores beside the Vault of some worlds, each with a file of its own, and a part in one of the
-/// others. With dice of its own, so that the other worlds stay what they were.
+/// Puts one to three stores beside the Vault of some worlds. Each store has a file of its own, and a part in one of the
+/// other files. The function has dice of its own, so that the other worlds stay as they were.
 pub fn random(seed: u64, files: &mut Vec<FileSetup>, members: &mut usize) -> Vec<StoreSetup> {
     let mut own = Dice::new(seed ^ 0x570e);
     if !own.chance(30) {
@@ -193,11 +193,11 @@ pub fn random(seed: u64, files: &mut Vec<FileSetup>, members: &mut usize) -> Vec
     stores
 }
 
-/// How a path is refused that is there.
+/// The failures with which a store refuses a path that is there.
 const REFUSED: [FailureKind; 4] =
     [FailureKind::Denied, FailureKind::Missing, FailureKind::Refused, FailureKind::Nonsense];
 
-/// Stores fail, each on its own, and their values change.
+/// Plans failures of the stores, each on its own, and changes of their values.
 pub(super) fn plan(setup: &Setup, all: &mut Vec<Planned>) {
     let mut own = Dice::new(setup.seed ^ 0x570f);
     let span = setup.trouble.as_secs();

@@ -1,4 +1,4 @@
-//! The world: one queue of what happens when, and the process, the server, the disk in it.
+//! The world: one queue of what happens at which time, and the process, the server and the disk.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -23,7 +23,7 @@ use super::server::Server;
 use super::setup::Setup;
 use super::stores::StoreServer;
 
-/// What a world's life came to.
+/// The counts of a world's life.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Totals {
     pub steps: u64,
@@ -42,43 +42,43 @@ pub enum Next {
         event: Event,
         load: Load,
     },
-    /// A rendering on its way to the disk is there.
+    /// The renderings of a unit reach the disk.
     Commit {
         run: u64,
         unit: UnitId,
         files: BTreeMap<FileId, Content>,
     },
-    /// A notifier is told.
+    /// A notifier is notified.
     Notify {
         run: u64,
         notifier: NotifierId,
-        /// It tells of what is published by then.
+        /// The notification covers everything that is published by this time.
         covers: Duration,
     },
-    /// Something comes of a request to the API server, or of a watch.
+    /// A step in the cluster, such as the outcome of a request to the API server, or a change that a watch reports.
     Kubernetes(cluster::Step),
     Begin(Fault, Duration),
     End(Fault),
     StartProcess(Mode),
     /// The process of `exec` of this number ends.
     ApplicationEnds(u64),
-    /// The process is awake for another reason, and looks at its files on that occasion.
+    /// The process is awake for another reason, and checks its published files on that occasion.
     Look,
-    /// This run is killed, where it has not ended by itself.
+    /// This run is killed, if it has not ended by itself.
     Kill {
         run: u64,
     },
     Stop,
 }
 
-/// Everything there is.
+/// Everything that there is in one simulated world.
 pub struct World {
     pub seed: u64,
     pub now: Duration,
     pub wall: i64,
     pub setup: Setup,
     pub server: Server,
-    /// What stands beside it.
+    /// The stores beside the server.
     pub stores: Vec<StoreServer>,
     pub disk: Disk,
     pub cluster: Cluster,
@@ -88,14 +88,15 @@ pub struct World {
     pub checks: Checks,
     pub totals: Totals,
     pub trace: bool,
-    /// Ends of processes, in order.
+    /// When and how each process ended, in order.
     pub exits: Vec<(Duration, Result<(), Ending>)>,
-    /// When each notifier last heard of the newest generation.
+    /// The time that the last notification of each notifier covers: the notifier knows of everything that was published
+    /// by then.
     pub told: BTreeMap<NotifierId, Duration>,
-    /// Faults that are on, and since when there is none.
+    /// The faults that are on. The next field is the time since which there is none.
     pub faults: Vec<Fault>,
     pub calm: Duration,
-    /// As above, of faults that are none of a store's.
+    /// The same as `calm`, but the faults of stores do not count.
     pub calm_beside: Duration,
     pub asleep: Duration,
     pub boot: Boot,
@@ -104,20 +105,21 @@ pub struct World {
     pub sent: Vec<Duration>,
     /// The last write of the handoff failed.
     pub unsaved: bool,
-    /// The process is killed at the write of the handoff after so many: when that is on disk, or before.
+    /// How many writes of the handoff come before the one at which the process is killed, and whether that write is on
+    /// disk by then.
     pub doom: Option<(u64, bool)>,
-    /// Somebody else revoked our tokens.
+    /// Another client revoked our tokens.
     pub meddled: bool,
-    /// Something denied what it should not have, or lost what it had: a token or a lease looks dead that is not.
+    /// Something denied what it should not have denied, or lost what it had. A live token or lease then looks dead.
     pub misled: bool,
-    /// Nothing goes wrong but that a proxy answers for the server.
+    /// Nothing goes wrong, except that a proxy answers for the server.
     pub is_tame: bool,
-    /// What every answer takes beside its way, where a server is shared.
+    /// How much longer every answer takes, if the server is shared with other worlds.
     pub backlog: Duration,
     /// When the process that runs was started.
     pub started: Duration,
     pub dice: Dice,
-    /// After so many steps it is taken to go round in a circle.
+    /// After this many steps, the world is taken to go round in a circle.
     pub most_steps: u64,
     queue: BTreeMap<(Duration, u64), Next>,
     count: u64,
@@ -208,7 +210,7 @@ impl World {
     /// Lives until `so` holds.
     ///
     /// # Errors
-    /// As [`World::live`], or it ended before.
+    /// As [`World::live`], or the world ended before `so` held.
     pub fn live_until_so(&mut self, so: impl Fn(&Self) -> bool) -> Result<(), String> {
         while !so(self) {
             if !self.step()? {
@@ -343,7 +345,7 @@ impl World {
         self.hand_over()
     }
 
-    /// A number that no run has had.
+    /// Returns a number that no run has had.
     pub fn next_run(&mut self) -> u64 {
         self.runs += 1;
         self.runs
@@ -478,7 +480,7 @@ impl World {
     }
 }
 
-/// Init, with the contract's time.
+/// Returns the mode `init`, with the time limit of the contract.
 pub fn init() -> Mode {
     Mode::Init { timeout: Duration::from_secs(120) }
 }

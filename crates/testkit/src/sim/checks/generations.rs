@@ -1,4 +1,4 @@
-//! What is published together.
+//! The promises about files that are published together.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use super::super::setup::FileSetup;
 use super::super::world::World;
 use super::Held;
 
-/// The longest quiet time of the files that are published together.
+/// Returns the longest quiet time of the files that are published together with this one.
 pub(super) fn set_wait(world: &World, file: FileId) -> Duration {
     let wait = |file: &FileSetup| file.wait.map_or(Duration::ZERO, |wait| wait.max);
     if file.0 < world.setup.members {
@@ -20,7 +20,7 @@ pub(super) fn set_wait(world: &World, file: FileId) -> Duration {
     }
 }
 
-/// Files that are published together are made of the same answers.
+/// Checks that files that are published together are made of the same answers.
 pub(super) fn one_generation(world: &World, files: &[FileId]) -> Held {
     let process = world.process.as_ref().ok_or("an action without a process")?;
     let mut seen: BTreeMap<&String, (FileId, &Value)> = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! What another process removes or changes comes back, and until it does nothing is called ready.
+//! What another process removes or changes comes back. Until then, nothing is reported as ready.
 
 use std::time::Duration;
 
@@ -9,16 +9,16 @@ use super::super::faults::Fault;
 use super::super::world::World;
 use super::{Held, MINUTE, PATIENCE, is_serving, set_wait};
 
-/// From a look to the file that is put back.
+/// The time from a look to the file that is put back.
 const PROMPT: Duration = Duration::from_secs(2);
 
-/// Whether something was lost so lately that it may not be back.
+/// Returns whether something was lost so recently that it may not be back yet.
 pub(super) fn is_being_put_back(world: &World) -> bool {
     world.checks.lost_last.is_some_and(|at| at.max(world.asleep) + PATIENCE > world.now)
 }
 
-/// A minute is the longest until a look at what is published. What cannot be put back is tried again for as long as
-/// that lasts, and is not called ready.
+/// Checks that a lost file is put back. The longest time until a look at what is published is a minute. A file that
+/// cannot be put back is tried again for as long as that lasts, and the run is not ready meanwhile.
 pub(super) fn what_is_lost_comes_back(world: &mut World) -> Held {
     let lost = &world.disk.lost;
     world.checks.losses.retain(|file, _| lost.contains_key(file));

@@ -1,4 +1,4 @@
-//! What a proxy's answer must not cause: it proves nothing about a login, a lease or a secret.
+//! What a proxy's answer must not cause. Such an answer proves nothing about a login, a lease or a secret.
 
 use std::time::Duration;
 
@@ -11,17 +11,18 @@ use super::super::server::Lease;
 use super::super::world::World;
 use super::{Held, is_serving, on_disk};
 
-/// While more than this part of its granted time is left, no login is made in the place of a token that can be renewed:
-/// the last call is when a quarter is left.
+/// While more than this part of the granted time of a token is left, no login replaces the token if it can be renewed.
+/// If its renewals go on failing, another login follows when a quarter is left.
 const EARLY: f64 = 0.27;
-/// Nor is a lease minted anew before its last moments.
+/// While more than this time is left, a lease that can be renewed is not minted anew.
 const LATE: Duration = Duration::from_secs(5);
-/// What ends at this very moment is replaced with whatever token there is.
+/// What ends within this time is replaced with whatever token there is.
 const FIRST: Duration = Duration::from_secs(2);
-/// So long before its end a lease is renewed at the latest, where its renewal gets through.
+/// A lease is renewed at least this long before its end, if its renewal gets through.
 const IN_TIME: Duration = Duration::from_secs(20);
 
-/// Nothing is minted, and no login made, in the place of what lives, can be renewed and has most of its time before it.
+/// Checks that a login or a read does not replace a login or a lease that lives, can be renewed and has enough time
+/// left.
 pub(super) fn replaces_nothing_good(world: &World, action: &Action) -> Held {
     let role = world.setup.role;
     let judged = role.default_policy && role.uses.is_none() && world.setup.standby_lag.is_zero();
@@ -74,7 +75,7 @@ pub(super) fn replaces_nothing_good(world: &World, action: &Action) -> Held {
     Ok(())
 }
 
-/// No file has what a proxy said.
+/// Checks that no file has a proxy's answer in it.
 pub(super) fn no_page_is_published(world: &World) -> Held {
     for (file, content) in &world.disk.files {
         if let Some((path, _)) = content.iter().find(|(_, value)| value.version == FOREIGN) {
@@ -84,7 +85,7 @@ pub(super) fn no_page_is_published(world: &World) -> Held {
     Ok(())
 }
 
-/// A lease whose renewal gets through does not end, whatever else a proxy answers for.
+/// Checks that a lease whose renewal gets through does not end, whatever else a proxy answers for.
 pub(super) fn what_can_be_renewed_is(world: &mut World) -> Held {
     let hindered = world.faults.iter().any(|fault| match fault {
         Fault::Proxy(proxy) => hinders_renewals(&proxy.reach),
@@ -112,8 +113,8 @@ pub(super) fn what_can_be_renewed_is(world: &mut World) -> Held {
     Ok(())
 }
 
-/// A proxy in the way of one path, of logins or of look-ups does not keep a lease from its renewal. Where it is in the way
-/// of the token's renewal alone, another login follows in time.
+/// Returns whether a proxy with this reach keeps a lease from its renewal. A proxy in the way of one path, of logins or
+/// of look-ups does not. If it is in the way of the token's renewal alone, another login follows in time.
 fn hinders_renewals(reach: &Reach) -> bool {
     match reach {
         Reach::All => true,
@@ -122,7 +123,7 @@ fn hinders_renewals(reach: &Reach) -> bool {
     }
 }
 
-/// Whether the run that serves knows of it: what a lost one left can only end by itself.
+/// Returns whether the run that serves knows of the lease. What a lost run left can only end by itself.
 fn is_held(world: &World, id: &LeaseId) -> bool {
     let snapshot = world.process.as_ref().map(|process| process.engine.snapshot()).unwrap_or_default();
     snapshot.secrets.iter().any(|kept| kept.lease.as_ref().is_some_and(|lease| lease.id == *id))

@@ -1,11 +1,12 @@
-//! What is called ready, and what is not.
+//! When a run reports that it is ready, and when it does not.
 
 use super::super::setup::Kind;
 use super::super::world::World;
 use super::losses;
 use super::{Held, MINUTE, is_counted, is_serving, longest_refresh, on_disk, patience};
 
-/// Readiness never says that a file is good whose lease has ended by itself.
+/// Checks that a run is not ready while a file is made of a lease that has ended by itself or was given back. After
+/// enough calm, the run has to be ready.
 pub(super) fn never_ready_when_expired(world: &World) -> Held {
     let Some(process) = world.process.as_ref().filter(|_| is_serving(world) && world.asleep <= world.now)
     else {
@@ -46,7 +47,8 @@ pub(super) fn never_ready_when_expired(world: &World) -> Held {
     Ok(())
 }
 
-/// A certificate is over when this machine's clock says so, right or wrong.
+/// Returns whether the wall clock is wrong in a world with certificates. A certificate ends when this machine's clock
+/// says so, right or wrong.
 fn has_wrong_clock(world: &World) -> bool {
     let dated = world.setup.paths.iter().any(|(_, kind)| matches!(kind, Kind::Certificate { .. }));
     dated && world.wall != world.true_wall()

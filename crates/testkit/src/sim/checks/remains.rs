@@ -6,7 +6,7 @@ use super::{Held, MINUTE, is_counted, known_elsewhere, patience};
 use crate::sim::handoff::Handoff;
 use crate::sim::world::World;
 
-/// After a stop in calm, nothing that this run knows of is left on the server.
+/// Checks that a stop in calm leaves nothing on the server that this run knows of.
 pub(super) fn nothing_left(world: &World) -> Held {
     let Some(process) = world.process.as_ref().filter(|process| process.is_daemon()) else { return Ok(()) };
     // A controller that hands over leaves everything to the next leader.

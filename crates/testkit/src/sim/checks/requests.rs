@@ -1,4 +1,4 @@
-//! How much may be asked of the server: in a minute, at a login, and while it is away.
+//! How many requests the server may get: in a minute, for logins, and while it is away.
 
 use std::time::Duration;
 
@@ -8,7 +8,8 @@ use super::super::setup::Kind;
 use super::super::world::World;
 use super::{Held, MINUTE, QUARTER};
 
-/// Twice what the schedule itself needs, and room for starting and mending everything.
+/// Returns how many requests are allowed in a minute: twice what the schedule itself needs, and room for starting and
+/// mending everything.
 pub(super) fn most_a_minute(world: &World) -> usize {
     let paths = &world.setup.paths;
     let refresh = world.setup.files.iter().map(|file| file.refresh).min().unwrap_or(MINUTE);
@@ -33,22 +34,23 @@ pub(super) fn most_a_minute(world: &World) -> usize {
     room + (2.0 * need).ceil() as usize
 }
 
-/// Leases that were to be given back of late, each with one request of its own: where logins are short-lived and the
-/// handoff, which has to say so first, could not be written for long, there are many at once.
+/// Returns how many leases had to be given back recently, each with one request of its own. There are many at once if
+/// logins are short-lived and the handoff could not be written for long, because the handoff has to record that first.
 pub(super) fn given_back(world: &World) -> usize {
     let late = |at: Duration| at + MINUTE >= world.now;
     let leases = world.server.leases.values().filter(|lease| lease.elsewhere);
     leases.filter(|lease| lease.revoked.map_or(lease.expires > world.now, late)).count()
 }
 
-/// So many logins in a minute come of pauses that double from a second on: refused ones and those that fail otherwise
-/// have one each. Before the token that they follow has ended, the pauses are half of what is left of it.
+/// How many logins are allowed in a minute. The pauses double from one second on, separately for refused logins and for
+/// logins that fail otherwise. Before the token that they follow has ended, the pauses are half of what is left of it.
 const LOGINS: usize = 14 + 6;
-/// The extra logins that a start or new credentials may cause. Both may have fixed the cause, so the pauses begin again at
-/// the shortest.
+/// The extra logins that a start or new credentials may cause. Both may have fixed the cause, so the pauses begin again
+/// at the shortest.
 const ANEW: usize = 7;
 
-/// Single flight, and a pause that grows where logins do not last.
+/// Checks that there are no more logins in a minute than allowed. Logins go one at a time, with a pause that grows if
+/// they do not last.
 pub(super) fn no_login_storm(world: &mut World) -> Held {
     let now = world.now;
     let (logins, starts) = (&mut world.checks.logins, &mut world.checks.starts);
@@ -64,7 +66,7 @@ pub(super) fn no_login_storm(world: &mut World) -> Held {
     Ok(())
 }
 
-/// Refused logins stay below the server's lockout.
+/// Checks that refused logins stay below the server's lockout.
 pub(super) fn lockout_not_tripped(world: &World) -> Held {
     // What is refused is remembered across restarts in the handoff only.
     let remembers = world.setup.handoff && !world.checks.lost;
@@ -81,7 +83,7 @@ pub(super) fn lockout_not_tripped(world: &World) -> Held {
     Ok(())
 }
 
-/// While the server is away, one probe asks, however many secrets there are.
+/// Checks that the run sends few requests while the server is away. One probe asks, however many secrets there are.
 pub(super) fn quiet_during_outage(world: &World) -> Held {
     let away = world.faults.contains(&Fault::Health(Health::Down))
         || world.faults.contains(&Fault::Health(Health::Sealed));

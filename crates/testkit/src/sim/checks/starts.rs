@@ -1,4 +1,4 @@
-//! A start that fails has tried what it fails for.
+//! A start that fails has first tried what it fails for.
 
 use std::time::Duration;
 
@@ -7,11 +7,11 @@ use leasehold_base::exit::{Cause, Ending};
 use super::{Held, MINUTE};
 use crate::sim::world::World;
 
-/// The server forgets refused logins after so long, and the engine tries again up to half a minute later.
+/// The server forgets refused logins after a quarter of an hour, and the engine tries again up to half a minute later.
 const FORGOTTEN: Duration = Duration::from_secs(15 * 60 + 30);
 
-/// A run that ends because its login is refused has asked for one, unless refusals that the server still counts hold it
-/// back: in a crash loop, a role that was mended would otherwise never be tried.
+/// Checks that a run that ends because its login is refused has asked for one. Otherwise, in a crash loop, a role that
+/// was mended would never be tried. A run is exempt if refusals that the server still counts hold it back.
 pub(super) fn no_vain_end(world: &World, ending: &Ending) -> Held {
     let Some(process) = &world.process else { return Ok(()) };
     // A daemon is stopped whenever somebody wants, and logins are kept for a minute.

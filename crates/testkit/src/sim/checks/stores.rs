@@ -1,5 +1,5 @@
-//! Stores that fail on their own: the others' files follow, a file of both keeps its last good bytes, and readiness says
-//! which store is away.
+//! The promises about stores that fail on their own. The files of other stores stay current. A file that uses both
+//! keeps its last good bytes. Readiness says which store is away.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -15,14 +15,15 @@ use super::{
     Checks, Held, LAG, MINUTE, PATIENCE, is_counted, is_serving, longest_refresh, patience, set_wait,
 };
 
-/// From the last of a file's answers to the file.
+/// The time from the last answer that a file needs to the file.
 const PROMPT: Duration = Duration::from_secs(2);
 
-/// A store that rests is asked once in half a minute, or when it asked to be.
+/// The most requests in a minute to a store that is away. Such a store is asked once in half a minute, or at the time
+/// that it asked for.
 const MOST_WHILE_AWAY: usize = 8;
 
-/// Whether nothing is wrong but with stores, for so long that everything else has to be good, and whether everything
-/// has been there before.
+/// Returns whether these promises are checked now. That is so if nothing but stores has failed for so long that
+/// everything else has to be good, and if every file has been published before.
 fn is_held_to(world: &World) -> bool {
     !world.stores.is_empty()
         && is_serving(world)
@@ -30,7 +31,8 @@ fn is_held_to(world: &World) -> bool {
         && (0..world.setup.files.len()).all(|file| world.disk.files.contains_key(&FileId(file)))
 }
 
-/// Whether this run has rendered the file: of what an earlier run had it knows only after a look.
+/// Returns whether this run has rendered the file. What an earlier run published is known to this run only after a
+/// look.
 fn is_current(world: &World, file: FileId) -> bool {
     world
         .process
@@ -39,8 +41,8 @@ fn is_current(world: &World, file: FileId) -> bool {
 }
 
 impl Checks {
-    /// What a killed run had sent was written only now. The next run did not read these values, so it may go back from
-    /// them as it might before.
+    /// Records that what a killed run had sent was written only now. The next run did not read these values, so it may
+    /// go back from them as it might before.
     pub fn note_late(&mut self, files: &BTreeMap<FileId, Content>) {
         for (file, content) in files {
             for (path, value) in content {
@@ -52,9 +54,9 @@ impl Checks {
     }
 }
 
-/// A file is never made of an older value of a store than it has been, and of everything that it is made of, whatever
-/// is away. A run that was killed before its handoff could be written leaves older answers to the next, which may go back to
-/// them once, until it has read anew (docs/decisions/0072-older-answers.md).
+/// Checks that a file is never made of an older value of a store than before, and never lacks a value, whatever is
+/// away. A run that was killed before its handoff could be written leaves older answers to the next run. The next run
+/// may go back to them once, until it has read anew (docs/decisions/0072-older-answers.md).
 pub(super) fn nothing_goes_back(world: &mut World) -> Held {
     let World { disk, setup, stores, checks, .. } = world;
     for (file, content) in &disk.files {
@@ -74,7 +76,8 @@ pub(super) fn nothing_goes_back(world: &mut World) -> Held {
     Ok(())
 }
 
-/// What changes elsewhere is there in time, while a store is away: in files that do not use it, and in those that do.
+/// Checks that a change elsewhere reaches the files in time while a store is away: the files that do not use the store,
+/// and those that do.
 pub(super) fn the_others_follow(world: &World) -> Held {
     if !is_held_to(world) {
         return Ok(());
@@ -113,13 +116,15 @@ pub(super) fn the_others_follow(world: &World) -> Held {
     Ok(())
 }
 
-/// Whether a store that answers has had something newer for long enough. After a rest it is asked again within a minute.
+/// Returns whether a store that answers has had something newer for long enough. After a rest, the store is asked again
+/// within a minute.
 fn is_behind(store: &StoreServer, stored: &Stored, version: u64, late: &dyn Fn(Duration) -> bool) -> bool {
     let good = store.health.is_none() && stored.refused.is_none();
     good && version < stored.version && late(stored.changed.max(store.since.max(stored.turned) + PATIENCE))
 }
 
-/// Ready means ready, and says which store is away as soon as that was to be noticed.
+/// Checks that the run names the stores that are away as soon as it had to notice them, and that it does not report
+/// [`Readiness::Ready`] then.
 pub(super) fn readiness_says_which(world: &World) -> Held {
     let Some(process) = world.process.as_ref().filter(|_| is_held_to(world)) else { return Ok(()) };
     let noticed = longest_refresh(world).max(PATIENCE) + PROMPT;
@@ -139,7 +144,7 @@ pub(super) fn readiness_says_which(world: &World) -> Held {
     }
 }
 
-/// A store that does not answer is asked now and then, however many secrets it has.
+/// Checks that a store that does not answer is asked only now and then, however many secrets it has.
 pub(super) fn what_is_away_is_left_alone(world: &mut World) -> Held {
     // Another engine, or another run, finds out for itself.
     let (now, begun) = (world.now, world.started.max(world.calm_beside).max(world.asleep));
@@ -170,7 +175,8 @@ mod tests {
     const ONE: &str = "cloud-0/s-0";
     const TWO: &str = "cloud-1/s-0";
 
-    /// A file of the Vault and a store, and one of another store, of which the first is away after a minute.
+    /// Makes a world with two files. One is made of the Vault and a store, and the other is made of another store. The
+    /// first of the stores is away after a minute.
     fn world() -> World {
         let store = |number: usize| StoreSetup {
             name: format!("cloud-{number}"),

@@ -1,11 +1,11 @@
-//! Who is notified of what changes.
+//! Which notifiers are notified of a change.
 
 use std::time::Duration;
 
 use super::{Held, PATIENCE, is_serving};
 use crate::sim::world::World;
 
-/// Every change is told after its commit, to each notifier of the changed files.
+/// Checks that each notifier of a changed file is notified after the change was committed.
 pub(super) fn all_are_told(world: &World) -> Held {
     // A restart that fails takes as long as one that does not, and so does the one that follows its pause.
     let patience = PATIENCE + 2 * world.rollout();
