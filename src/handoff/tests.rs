@@ -156,7 +156,13 @@ fn strays(why: Unusable, same_clock: bool) -> Loaded {
     let Kept { tokens, children, opened, snapshot, published, refused_with, .. } = sample();
     let lease = |lease: KeptLease| KeptLease { renewable: false, undated: false, ..lease };
     let held = snapshot.secrets.into_iter().filter_map(|secret| secret.lease);
-    let login = |token: KeptToken| KeptToken { renewable: false, undated: false, leaving: true, ..token };
+    let login = |token: KeptToken| KeptToken {
+        renewable: false,
+        undated: false,
+        leaving: true,
+        exposed: false,
+        ..token
+    };
     let snapshot = Snapshot {
         tokens: snapshot.tokens.into_iter().map(login).collect(),
         retiring: held.chain(snapshot.retiring).map(lease).collect(),
