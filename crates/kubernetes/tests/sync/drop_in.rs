@@ -83,6 +83,9 @@ fn a_secret_is_kept_as_it_is_defined_and_nothing_is_written_at_rest() {
     stage.define("app", &two);
     stage.until("app-secret", "foo", "hello");
 
+    // The Secret is there before the controller has the answer to its write, which it then counts.
+    wait_until("the write to be counted", SOON, || controller.writes() >= 1.0);
+
     // At rest one read a period serves both keys, and the API server is not written to.
     let (reads, writes) = (stage.vault.requests("secret/data/app"), controller.writes());
     let version = stage.secret("app-secret").expect("it is there")["metadata"]["resourceVersion"].clone();
