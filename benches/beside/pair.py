@@ -29,13 +29,9 @@ OURS, THEIRS = "leasehold", "bao agent"
 
 
 def processor(pid):
-    """Seconds that the threads of a process have run."""
-    tasks = f"/proc/{pid}/task"
-    ran = 0
-    for task in os.listdir(tasks):
-        with open(f"{tasks}/{task}/schedstat") as stat:
-            ran += int(stat.read().split()[0])
-    return ran / 1e9
+    """Seconds that the threads of a process have run, with those that have ended."""
+    # clock_getcpuclockid(3) of another process: CPUCLOCK_SCHED is 2.
+    return time.clock_gettime((~pid << 3) | 2)
 
 
 class Run:
