@@ -259,7 +259,7 @@ impl Engine {
         match result {
             Ok(published) => {
                 self.counters.publishes += 1;
-                // The promise to notify is on disk, and perhaps nobody has to be notified.
+                // The handoff on disk promises a notification. If nothing has changed, there will be none.
                 let promised = self.has_someone_to_tell(id);
                 if promised {
                     self.keep(false);
@@ -383,7 +383,7 @@ impl Engine {
         if may_be_visible {
             self.shelf.unheard(id);
         } else if self.has_someone_to_tell(id) {
-            // Nobody has to be notified after all.
+            // The handoff on disk promises a notification that will not be made.
             self.keep(false);
         }
         if self.is_starting() {

@@ -308,10 +308,10 @@ pub enum Loss {
 /// A publish that failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unpublished {
-    /// What the person reads.
+    /// The reason, in words for a person.
     pub why: Ending,
-    /// Whether it may be visible all the same, because the answer to a request was lost. If not, every reader has what
-    /// was there before.
+    /// Whether readers may see the new files although the publish failed: the answer to a request was lost, for
+    /// example. If not, they see the files of before.
     pub may_be_visible: bool,
 }
 

@@ -138,7 +138,7 @@ pub(crate) struct Node {
     pub(crate) mount_asked: Option<Moment>,
     /// How many requests failed in a row.
     pub(crate) tries: u32,
-    /// What was denied with the last login that was denied it.
+    /// The denials with one login that a lagging standby may explain.
     pub(crate) lag: Lag,
     /// When it was first denied since the last success.
     pub(crate) denied: Option<Moment>,

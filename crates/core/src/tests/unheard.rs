@@ -1,4 +1,4 @@
-//! Publishes whose answer was lost: what they wrote may be visible, and nobody was notified of it.
+//! Publishes whose answer was lost. Readers may see the new files, and no notifier was notified of them.
 
 use super::INIT;
 use super::hand::{Hand, kv, policy, publish, settled};
@@ -86,7 +86,7 @@ fn a_publish_of_which_nothing_is_visible_owes_nobody_a_notification() {
     }
     saves_soon(&mut hand);
     while !slept(&mut hand).contains(&publish(&[0])) {}
-    // What is on disk turns out to be the same.
+    // The publish finds that the files on disk are the same already.
     hand.published(1, &[]);
     assert_eq!(owed(&hand), [""; 0]);
     saves_soon(&mut hand);

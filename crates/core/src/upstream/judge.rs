@@ -361,7 +361,7 @@ impl Engine {
         let Some(node) = self.graph.get_mut(id) else { return };
         let known = node.trouble.as_ref().is_some_and(|trouble| trouble.kind == FailureKind::Denied);
         if node.lag.follows(current) && fresh {
-            // What the login before was denied, and for how long, says nothing about this one.
+            // The denials of the login before say nothing about this login, so the pauses begin anew.
             node.tries = 0;
         }
         if fresh && node.lag.tries < most {

@@ -16,7 +16,7 @@ use tokio::time::MissedTickBehavior;
 
 use self::files::Files;
 use super::board::Board;
-use super::definition::{Definition, Key};
+use super::definition::{Definition, Key, Kind};
 use super::desk::{Message, Place, Refused, Sighting};
 use super::handoff::Handoffs;
 use super::handovers::Handovers;
@@ -432,11 +432,14 @@ impl Hub {
 fn one_too_many(definition: &Definition, most: usize) -> Refused {
     let what = format!("the namespace has {most} logins already, and may have no more (-namespace-logins)");
     let advice = "use a service account and a role that another object of the namespace uses, or delete one";
+    // A SecretDefinition names no login: its namespace has one.
+    let place =
+        if definition.key.kind == Kind::SecretDefinition { "metadata.namespace" } else { "spec.auth" };
     Refused {
         uid: definition.uid.clone(),
         secret: definition.target.name.to_string(),
         generation: definition.generation,
-        why: Refusal::new("spec.auth", what, advice),
+        why: Refusal::new(place, what, advice),
     }
 }
 

@@ -1,6 +1,8 @@
 //! Bad days of the API server and the Vault: no Secret is lost or emptied, nothing is minted for it, and what has changed
 //! meanwhile is there soon after.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use leasehold_testkit::evidence;
@@ -82,6 +84,46 @@ fn an_api_server_that_is_away_or_refuses_costs_no_secret_and_no_mint() {
     assert_eq!(value_of(&stage, "web", "otp").as_deref(), Some(&*otp));
     assert_eq!(stage.vault.requests("ssh/creds/otp"), 1);
     evidence.holds("409, 429, 500, 503 and 504 to every write, and then no API server at all: one mint, the Secret unchanged, and what changed meanwhile is there after the return");
+}
+
+/// The API server writes a new value, its answer is lost, and no watch tells of the write. Then Vault has the old value again,
+/// which is what the controller believes to be in the Secret.
+#[test]
+fn a_secret_whose_write_had_no_answer_is_compared_before_it_counts_as_published() {
+    if !api_server_possible() {
+        return;
+    }
+    let stage = Stage::start();
+    stage.put("secret/data/app", &json!({"value": "one"}));
+    let gate = Gate::to(&stage.api.address(), &stage.api.ca_file());
+    let mut controller = through(&stage, &gate, "sync-0", &[]);
+    stage.define("app", &spec("app", "secret/data/app"));
+    stage.until("app", "foo", "one");
+    controller.until_ready();
+
+    let (back, mut lost) = (Arc::new(AtomicBool::new(false)), false);
+    let answers = Arc::clone(&back);
+    gate.rule(move |asked: &Asked| {
+        let of_secret = asked.path.contains("/secrets/app");
+        if asked.path.contains("watch=") && asked.path.contains("/secrets") {
+            Fate::Break
+        } else if of_secret && asked.method == "PUT" && !std::mem::replace(&mut lost, true) {
+            Fate::Lose
+        } else if of_secret && lost && !answers.load(Ordering::SeqCst) {
+            Fate::Break
+        } else {
+            Fate::Pass
+        }
+    });
+    gate.cut();
+    stage.put("secret/data/app", &json!({"value": "two"}));
+    stage.until("app", "foo", "two");
+    stage.put("secret/data/app", &json!({"value": "one"}));
+    let reads = stage.vault.requests("secret/data/app");
+    wait_until("the old value to be read", SOON, || stage.vault.requests("secret/data/app") >= reads + 2);
+    back.store(true, Ordering::SeqCst);
+    stage.until("app", "foo", "one");
+    gate.pass();
 }
 
 #[test]

@@ -59,9 +59,8 @@ impl Run {
                 let files = self.roster_files(unit, generation);
                 let result = match result {
                     Ok(outcome) => Ok(self.keep(&key, record, &outcome, files)),
-                    Err(why) => Err((why, record.1)),
+                    Err(why) => Err(self.unpublished(&key, &why, &record.1)),
                 };
-                let result = result.map_err(|(why, data)| self.unpublished(&key, &why, &data));
                 drop(pen);
                 if generation == self.generation {
                     self.backlog.push_back(Event::Published { unit, result });
